@@ -1,0 +1,133 @@
+package config
+
+import "time"
+
+// Config is everything that can be configured. Default returns the values that apply if nothing is said.
+type Config struct {
+	// Redis is where the queue lives.
+	Redis Redis
+	// Graph is the API that messages are sent to.
+	Graph Graph
+	// Defaults are the rates of every page that sets none of its own.
+	Defaults Rates
+	// Pages are the pages that can be sent from.
+	Pages []Page
+	// Worker is how a sending process works.
+	Worker Worker
+	// Log is how a process reports what it does.
+	Log Log
+	// Monitor is the web view of the queue.
+	Monitor Monitor
+}
+
+// Redis is the section redis.
+type Redis struct {
+	// URL is the address in one of the forms of ParseRedis. It may hold a password, so it prints as [secret];
+	// a RedisAddress prints without the password.
+	URL Secret
+}
+
+// Graph is the section graph.
+type Graph struct {
+	// BaseURL has no slash at its end.
+	BaseURL string
+	// Version is the API version, such as v26.0.
+	Version string
+}
+
+// Rates are limits in sends a second. A rate of zero means: not set here.
+type Rates struct {
+	// Rate holds for all lanes of a page together.
+	Rate float64
+	// BulkRate holds for the bulk lane.
+	BulkRate float64
+	// MediaRate holds for audio and video.
+	MediaRate float64
+}
+
+// Page is one Facebook Page to send from.
+type Page struct {
+	// ID is the page's number.
+	ID string
+	// AccessToken is the page access token; Load makes sure that it is there.
+	AccessToken Secret
+	// AppSecret makes each call carry an appsecret_proof; without one, calls carry none.
+	AppSecret Secret
+	// Rates override Config.Defaults where they are above zero.
+	Rates Rates
+}
+
+// Worker is the section worker.
+type Worker struct {
+	// Concurrency is how many sends one process has in flight at most.
+	Concurrency int
+	// MaxAttempts is how often a job is tried before it ends as failed.
+	MaxAttempts int
+	// Margin is the share of each limit that is left unused, so that jitter never shows as one send too many.
+	Margin float64
+	// SendTimeout is how long a call waits for its answer.
+	SendTimeout time.Duration
+	// ShutdownTimeout is how long sends in flight may take to finish when the process is asked to end. It is
+	// above SendTimeout: a send that is cut off has an unknown outcome.
+	ShutdownTimeout time.Duration
+}
+
+// Log is the section log.
+type Log struct {
+	// Level is trace, debug, info, warn or error.
+	Level string
+	// Format is json, console or auto; auto is console on a terminal and json elsewhere.
+	Format string
+}
+
+// Monitor is the section monitor.
+type Monitor struct {
+	// Addr is the host and port to listen on.
+	Addr string
+}
+
+// Default returns the configuration that applies if nothing is said.
+func Default() *Config {
+	return &Config{
+		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379")},
+		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0"},
+		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10},
+		Worker: Worker{
+			Concurrency:     250,
+			MaxAttempts:     8,
+			Margin:          0.005,
+			SendTimeout:     15 * time.Second,
+			ShutdownTimeout: 20 * time.Second,
+		},
+		Log:     Log{Level: "info", Format: "auto"},
+		Monitor: Monitor{Addr: "127.0.0.1:8080"},
+	}
+}
+
+// Page returns the page with this id, and whether there is one.
+func (c *Config) Page(id string) (Page, bool) {
+	for _, p := range c.Pages {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Page{}, false
+}
+
+// Rates returns the rates that apply to a page: its own where it has them, else the defaults. A page that is
+// not configured has the defaults.
+func (c *Config) Rates(id string) Rates {
+	page, _ := c.Page(id)
+	return Rates{
+		Rate:      own(page.Rates.Rate, c.Defaults.Rate),
+		BulkRate:  own(page.Rates.BulkRate, c.Defaults.BulkRate),
+		MediaRate: own(page.Rates.MediaRate, c.Defaults.MediaRate),
+	}
+}
+
+func own(rate, fallback float64) float64 {
+	if rate > 0 {
+		return rate
+	}
+	return fallback
+}

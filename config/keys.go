@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Key describes one setting outside of pages.
+type Key struct {
+	// Name is the key in the file, such as redis.url.
+	Name string
+	// Env is the variable that overrides it, such as SENDPACE_REDIS_URL.
+	Env string
+	// Default is the value that applies if nothing is said, as one would type it.
+	Default string
+}
+
+// Keys returns every setting outside of pages, in the order of the documentation.
+func Keys() []Key {
+	defaults := Default()
+	keys := make([]Key, len(fields))
+	for i, f := range fields {
+		keys[i] = Key{Name: f.name, Env: envName(f.name), Default: f.show(defaults)}
+	}
+	return keys
+}
+
+const envPrefix = "SENDPACE_"
+
+func envName(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// field connects a key with its place in an S.
+type field[S any] struct {
+	name string
+	set  func(*S, any) (problem string)
+	show func(*S) string
+}
+
+func key[S, T any](name string, at func(*S) *T, parse parser[T]) field[S] {
+	return field[S]{
+		name: name,
+		set: func(s *S, raw any) string {
+			v, problem := parse(raw)
+			if problem == "" {
+				*at(s) = v
+			}
+			return problem
+		},
+		show: func(s *S) string { return show(*at(s)) },
+	}
+}
+
+// show is for defaults, which are no secrets.
+func show(v any) string {
+	switch v := v.(type) {
+	case Secret:
+		return v.Reveal()
+	case time.Duration:
+		return short(v)
+	}
+	return fmt.Sprint(v)
+}
+
+var fields = []field[Config]{
+	key("redis.url", func(c *Config) *Secret { return &c.Redis.URL }, redisURL),
+	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
+	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
+	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),
+	key("defaults.bulk_rate", func(c *Config) *float64 { return &c.Defaults.BulkRate }, rate),
+	key("defaults.media_rate", func(c *Config) *float64 { return &c.Defaults.MediaRate }, rate),
+	key("worker.concurrency", func(c *Config) *int { return &c.Worker.Concurrency }, between(1, 10_000)),
+	key("worker.max_attempts", func(c *Config) *int { return &c.Worker.MaxAttempts }, between(1, 100)),
+	key("worker.margin", func(c *Config) *float64 { return &c.Worker.Margin }, share),
+	key("worker.send_timeout", func(c *Config) *time.Duration { return &c.Worker.SendTimeout },
+		length(100*time.Millisecond, 10*time.Minute)),
+	key("worker.shutdown_timeout", func(c *Config) *time.Duration { return &c.Worker.ShutdownTimeout },
+		length(100*time.Millisecond, 20*time.Minute)),
+	key("log.level", func(c *Config) *string { return &c.Log.Level },
+		oneOf("trace", "debug", "info", "warn", "error")),
+	key("log.format", func(c *Config) *string { return &c.Log.Format }, oneOf("json", "console", "auto")),
+	key("monitor.addr", func(c *Config) *string { return &c.Monitor.Addr }, listenAddr),
+}
+
+// pageEntry is one element of pages as it is written.
+type pageEntry struct {
+	page       Page
+	tokenFile  string
+	secretFile string
+}
+
+var pageFields = []field[pageEntry]{
+	key("id", func(p *pageEntry) *string { return &p.page.ID }, id),
+	key("access_token", func(p *pageEntry) *Secret { return &p.page.AccessToken }, secret),
+	key("access_token_file", func(p *pageEntry) *string { return &p.tokenFile }, fileName),
+	key("app_secret", func(p *pageEntry) *Secret { return &p.page.AppSecret }, secret),
+	key("app_secret_file", func(p *pageEntry) *string { return &p.secretFile }, fileName),
+	key("rate", func(p *pageEntry) *float64 { return &p.page.Rates.Rate }, rate),
+	key("bulk_rate", func(p *pageEntry) *float64 { return &p.page.Rates.BulkRate }, rate),
+	key("media_rate", func(p *pageEntry) *float64 { return &p.page.Rates.MediaRate }, rate),
+}
+
+func names[S any](fields []field[S]) []string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = f.name
+	}
+	return list
+}
+
+// sections are the keys of the file's top level that hold other keys.
+func sections() []string {
+	var list []string
+	for _, name := range names(fields) {
+		section, _, _ := strings.Cut(name, ".")
+		if !slices.Contains(list, section) {
+			list = append(list, section)
+		}
+	}
+	return list
+}

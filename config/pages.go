@@ -1,0 +1,130 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Above these rates the platform changes its behaviour:
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting
+const (
+	inboxStops   = 40
+	sendRefused  = 300
+	mediaRefused = 10
+)
+
+func (l *loader) warn(key, format string, args ...any) {
+	l.warnings = append(l.warnings, Warning{Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) pages(raw any) {
+	entries, _ := raw.([]any)
+	first := map[string]int{}
+	for i, entry := range entries {
+		values, _ := entry.(map[string]any)
+		if values == nil {
+			continue // pageList has said what is wrong
+		}
+		prefix := fmt.Sprintf("pages[%d]", i)
+		page := l.page(prefix, values)
+		if before, dup := first[page.ID]; dup && page.ID != "" {
+			l.problem(prefix+".id", "is the same as that of pages[%d]; make one entry of the two", before)
+			continue
+		}
+		first[page.ID] = i
+		l.cfg.Pages = append(l.cfg.Pages, page)
+		l.warnRates(prefix, page.Rates)
+	}
+}
+
+func (l *loader) page(prefix string, values map[string]any) Page {
+	var entry pageEntry
+	for _, f := range pageFields {
+		raw, given := values[f.name]
+		if !given {
+			continue
+		}
+		if problem := f.set(&entry, raw); problem != "" {
+			l.problem(prefix+"."+f.name, "%s", problem)
+		}
+	}
+	if !l.mentioned(prefix+".id", values) {
+		l.problem(prefix+".id", "is missing; type the page's number")
+	}
+	if !l.mentioned(prefix+".access_token", values) && !l.mentioned(prefix+".access_token_file", values) {
+		l.problem(prefix+".access_token", "is missing; type access_token: ${VAR}, or access_token_file: FILE")
+	}
+	l.secretFile(prefix+".access_token", &entry.page.AccessToken, entry.tokenFile, values)
+	l.secretFile(prefix+".app_secret", &entry.page.AppSecret, entry.secretFile, values)
+	return entry.page
+}
+
+// mentioned tells whether a page's key is in the file: with a value, or with a problem that was reported already.
+func (l *loader) mentioned(key string, values map[string]any) bool {
+	_, given := values[key[strings.LastIndex(key, ".")+1:]]
+	return given || l.hasProblem(key)
+}
+
+func (l *loader) hasProblem(key string) bool {
+	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Key == key })
+}
+
+// secretFile fills in a secret from the file that key_file names, if it names one.
+func (l *loader) secretFile(key string, to *Secret, name string, values map[string]any) {
+	if name == "" {
+		return
+	}
+	if l.mentioned(key, values) {
+		l.problem(key, "is given twice, here and as a file; take one of the two away")
+		return
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(l.path), name)
+	}
+	data, err := readCapped(name, maxSecretFile)
+	if err != nil {
+		l.problem(key+"_file", "the file %s; check its name and who may read it", err)
+		return
+	}
+	value, problem := secret(string(data))
+	if problem != "" {
+		l.problem(key+"_file", "what is in the file %s", problem)
+		return
+	}
+	*to = value
+}
+
+// together checks what single keys cannot show.
+func (l *loader) together() {
+	w := l.cfg.Worker
+	broken := l.hasProblem("worker.shutdown_timeout") || l.hasProblem("worker.send_timeout")
+	if !broken && w.ShutdownTimeout <= w.SendTimeout {
+		l.problem("worker.shutdown_timeout", "must be above worker.send_timeout, which is %s, "+
+			"or a shutdown cuts off sends in flight", short(w.SendTimeout))
+	}
+	if u, err := url.Parse(l.cfg.Graph.BaseURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		l.warn("graph.base_url", "access tokens travel unencrypted; use https:// outside of tests")
+	}
+	l.warnRates("defaults", l.cfg.Defaults)
+}
+
+func (l *loader) warnRates(prefix string, r Rates) {
+	switch {
+	case r.Rate > sendRefused:
+		l.warn(prefix+".rate", "above %d a second the platform refuses sends", sendRefused)
+	case r.Rate > inboxStops:
+		l.warn(prefix+".rate", "above %d a second the page's inbox stops showing new messages", inboxStops)
+	}
+	if r.MediaRate > mediaRefused {
+		l.warn(prefix+".media_rate", "above %d a second the platform refuses audio and video", mediaRefused)
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A parser turns a value from YAML, the environment or a flag into a T that can be used as it is. A problem that
+// is not empty says what to type instead; it never repeats the value, since any value may be a misplaced secret.
+type parser[T any] func(raw any) (value T, problem string)
+
+var (
+	graphVersion = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,3}$`)
+	pageID       = regexp.MustCompile(`^[0-9]{1,32}$`)
+	secretText   = regexp.MustCompile(`^[!-~]+$`) // it travels in an HTTP header
+)
+
+// text reads a scalar as it was meant: YAML makes an int of a page id that has no quotes.
+func text(raw any) (string, bool) {
+	switch v := raw.(type) {
+	case string:
+		return v, true
+	case int, int64, uint64:
+		return fmt.Sprint(v), true
+	}
+	return "", false
+}
+
+func number(raw any) (float64, bool) {
+	switch v := raw.(type) {
+	case float64:
+		return v, true
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case string:
+		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return f, err == nil
+	}
+	return 0, false
+}
+
+func rate(raw any) (float64, string) {
+	f, ok := number(raw)
+	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || f <= 0 {
+		return 0, "must be a number above 0: sends a second, such as 30 or 0.5"
+	}
+	return f, ""
+}
+
+func share(raw any) (float64, string) {
+	f, ok := number(raw)
+	if !ok || !(f >= 0 && f <= 0.2) {
+		return 0, "must be a share from 0 to 0.2; type 0.005 for half a percent"
+	}
+	return f, ""
+}
+
+func between(lowest, highest int) parser[int] {
+	return func(raw any) (int, string) {
+		f, ok := number(raw)
+		if !ok || f != math.Trunc(f) || !(f >= float64(lowest) && f <= float64(highest)) {
+			return 0, fmt.Sprintf("must be a whole number from %d to %d", lowest, highest)
+		}
+		return int(f), ""
+	}
+}
+
+func length(shortest, longest time.Duration) parser[time.Duration] {
+	return func(raw any) (time.Duration, string) {
+		s, _ := raw.(string)
+		d, err := time.ParseDuration(strings.TrimSpace(s))
+		if err != nil || d < shortest || d > longest {
+			return 0, fmt.Sprintf("must be a time with its unit, from %s to %s, such as 15s", short(shortest), short(longest))
+		}
+		return d, ""
+	}
+}
+
+// short prints 10m where time.Duration prints 10m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+func oneOf(words ...string) parser[string] {
+	return func(raw any) (string, string) {
+		s, _ := raw.(string)
+		s = strings.ToLower(strings.TrimSpace(s))
+		if !slices.Contains(words, s) {
+			return "", "must be one of " + strings.Join(words, ", ")
+		}
+		return s, ""
+	}
+}
+
+func baseURL(raw any) (string, string) {
+	s, _ := raw.(string)
+	u, err := url.Parse(strings.TrimSpace(s))
+	web := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+	if !web || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", "must be a web address without query or password, such as https://graph.facebook.com"
+	}
+	return strings.TrimRight(u.String(), "/"), ""
+}
+
+func version(raw any) (string, string) {
+	s, _ := raw.(string)
+	if !graphVersion.MatchString(s) {
+		return "", "must be a Graph API version, such as v26.0"
+	}
+	return s, ""
+}
+
+func listenAddr(raw any) (string, string) {
+	s, _ := raw.(string)
+	_, port, err := net.SplitHostPort(s)
+	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n > math.MaxUint16 {
+		return "", "must be host:port, such as 127.0.0.1:8080"
+	}
+	return s, ""
+}
+
+func redisURL(raw any) (Secret, string) {
+	s, _ := raw.(string)
+	s = strings.TrimSpace(s)
+	if _, err := ParseRedis(s); err != nil {
+		return Secret{}, err.Error()
+	}
+	return NewSecret(s), ""
+}
+
+func id(raw any) (string, string) {
+	s, ok := text(raw)
+	if !ok || !pageID.MatchString(s) {
+		return "", "must be the page's number, at most 32 digits, such as 1001"
+	}
+	return s, ""
+}
+
+func secret(raw any) (Secret, string) {
+	s, _ := raw.(string)
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return Secret{}, "is empty; type the value, or ${VAR} to take it from the environment"
+	case !secretText.MatchString(s):
+		return Secret{}, "has a space, a line break or another character that no token has; paste it again, on one line"
+	}
+	return NewSecret(s), ""
+}
+
+func fileName(raw any) (string, string) {
+	s, _ := raw.(string)
+	if s == "" || strings.ContainsRune(s, 0) {
+		return "", "must be the name of a file that holds the secret"
+	}
+	return s, ""
+}
