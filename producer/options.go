@@ -1,0 +1,18 @@
+package producer
+
+import "time"
+
+// Option changes a job as it is enqueued. Options may be given in any order; the job is validated after all of them.
+type Option func(*Job)
+
+// At sends the job no earlier than t. Sending starts on a whole second.
+func At(t time.Time) Option { return func(j *Job) { j.SendAt = t } }
+
+// ExpireAt keeps the job from being sent at t or later.
+func ExpireAt(t time.Time) Option { return func(j *Job) { j.ExpiresAt = t } }
+
+// InLane puts the job into a lane whatever its message says.
+func InLane(l Lane) Option { return func(j *Job) { j.Lane = l } }
+
+// Key makes enqueueing idempotent, as the field of [Job] does.
+func Key(k string) Option { return func(j *Job) { j.Key = k } }
