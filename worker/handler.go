@@ -1,0 +1,185 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/rs/zerolog"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+// handler sends one task at a time; asynq runs as many as there are places.
+type handler struct {
+	pacer       *pace.Pacer
+	sender      Sender
+	pages       map[string]sendapi.Page
+	maxAttempts int
+	log         zerolog.Logger
+}
+
+// delivery is one run of one job.
+type delivery struct {
+	id      string
+	job     producer.Job
+	route   producer.Route
+	attempt int
+	last    bool // asynq would archive the task now whatever the error is
+	result  func([]byte) (int, error)
+}
+
+// ProcessTask runs a task from hand-out to outcome.
+func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	id, _ := asynq.GetTaskID(ctx)
+	defer h.pacer.Done(id)
+	d, err := newDelivery(ctx, id, t)
+	if err != nil {
+		return h.end(ctx, d, Failed, err)
+	}
+	page, ok := h.pages[d.job.PageID]
+	if !ok {
+		return h.holdForToken(ctx, d)
+	}
+	if d.expired() {
+		return h.end(ctx, d, Expired, errExpired)
+	}
+	verdict, err := h.pacer.Await(ctx, id, d.route)
+	if err != nil {
+		return retryError{error: err, after: time.Second, free: true}
+	}
+	if !verdict.Go {
+		return backError{verdict.Why}
+	}
+	if d.expired() {
+		return h.end(ctx, d, Expired, errExpired)
+	}
+	return h.send(ctx, d, page)
+}
+
+var errExpired = errors.New("its time had passed before its turn came")
+
+func newDelivery(ctx context.Context, id string, t *asynq.Task) (delivery, error) {
+	retried, _ := asynq.GetRetryCount(ctx)
+	most, _ := asynq.GetMaxRetry(ctx)
+	d := delivery{id: id, attempt: retried + 1, last: retried >= most}
+	if w := t.ResultWriter(); w != nil {
+		d.result = w.Write
+	}
+	if t.Type() != producer.TaskType {
+		return d, fmt.Errorf("task type %q: this queue takes %q", t.Type(), producer.TaskType)
+	}
+	var err error
+	if d.job, err = producer.ParseJob(t.Payload()); err != nil {
+		return d, err
+	}
+	d.route, err = d.job.Route()
+	return d, err
+}
+
+func (d delivery) expired() bool {
+	return !d.job.ExpiresAt.IsZero() && !time.Now().Before(d.job.ExpiresAt)
+}
+
+// send makes the call and does what its answer asks for.
+func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error {
+	start := time.Now()
+	resp, err := h.sender.SendRaw(ctx, page, d.job.Request)
+	took := time.Since(start)
+	next := decide(err, d.job.PageID, d.attempt, h.maxAttempts)
+	if next.free && d.last {
+		// asynq archives on the last attempt, whatever the error. Its page waits instead.
+		next = decision{back: true, scope: d.job.PageID, pause: next.retry}
+	}
+	if next.scope != "" {
+		h.stop(ctx, d, next, err)
+	}
+	switch {
+	case next.back:
+		h.pacer.GiveBack(d.id, d.route)
+		return backError{err.Error()}
+	case next.retry > 0:
+		h.line(d, h.log.Warn()).Err(err).Dur("retry_in", next.retry).Msg("will be retried")
+		return retryError{error: err, after: next.retry, free: next.free}
+	case next.outcome == Sent:
+		h.keepResult(d, resp)
+		h.line(d, h.log.Info()).Str("message_id", resp.MessageID).Dur("took", took).Msg(string(Sent))
+		h.finish(ctx, d, Sent)
+		return nil
+	}
+	return h.end(ctx, d, next.outcome, err)
+}
+
+// stop pauses or holds what the error names. The fleet must know before anything else happens.
+func (h *handler) stop(ctx context.Context, d delivery, next decision, cause error) {
+	why := reasonOf(cause)
+	log := h.line(d, h.log.Warn()).Err(cause).Str("scope", next.scope)
+	if next.hold {
+		err := h.pacer.Hold(ctx, next.scope, why)
+		log.AnErr("pacer", err).Msg("held until a person releases it")
+		return
+	}
+	left, err := h.pacer.Pause(ctx, next.scope, next.pause, why)
+	log.AnErr("pacer", err).Dur("for", left).Msg("paused")
+}
+
+func reasonOf(err error) pace.Reason {
+	why := pace.Reason{Text: err.Error(), Since: time.Now().UTC()}
+	var e *sendapi.Error
+	if errors.As(err, &e) {
+		why.Code, why.Subcode = e.Code, e.Subcode
+	}
+	return why
+}
+
+// holdForToken holds a page that this worker has no token for. A worker that has one lifts the hold when it starts.
+func (h *handler) holdForToken(ctx context.Context, d delivery) error {
+	text := "no access token for page " + d.job.PageID + ": add it to pages in the configuration and restart the workers"
+	err := h.pacer.Hold(ctx, d.job.PageID, pace.Reason{Text: text, MissingToken: true, Since: time.Now().UTC()})
+	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("held: no access token is configured for the page")
+	h.pacer.GiveBack(d.id, d.route)
+	return backError{text}
+}
+
+// end notes the outcome of a job that was not sent. asynq archives it, with the reason.
+func (h *handler) end(ctx context.Context, d delivery, o Outcome, cause error) error {
+	var e *sendapi.Error
+	log := h.line(d, h.log.Warn()).Err(cause)
+	if errors.As(cause, &e) {
+		log = log.Int("code", e.Code).Int("subcode", e.Subcode).Str("kind", string(e.Kind))
+	}
+	log.Msg(string(o))
+	h.finish(ctx, d, o)
+	return fmt.Errorf("%s: %w (%w)", o, cause, asynq.SkipRetry)
+}
+
+func (h *handler) finish(ctx context.Context, d delivery, o Outcome) {
+	if err := h.pacer.Finish(context.WithoutCancel(ctx), d.id, d.route, string(o)); err != nil {
+		h.line(d, h.log.Error()).Err(err).Msg("could not note the outcome; the next message to this recipient waits for a sweep")
+	}
+}
+
+// keepResult writes the result to the task if asynq keeps the task, which it does for jobs with a key.
+func (h *handler) keepResult(d delivery, resp *sendapi.Response) {
+	if d.job.Key == "" || d.result == nil {
+		return
+	}
+	body, err := json.Marshal(map[string]any{"outcome": Sent, "message_id": resp.MessageID, "attempts": d.attempt})
+	if err == nil {
+		_, err = d.result(body)
+	}
+	if err != nil {
+		h.line(d, h.log.Warn()).Err(err).Msg("could not keep the result")
+	}
+}
+
+// line starts a log line about a job. The recipient shows as a hash, the message not at all.
+func (h *handler) line(d delivery, e *zerolog.Event) *zerolog.Event {
+	return e.Str("job", d.id).Str("page", d.job.PageID).Str("lane", string(d.route.Line.Lane)).
+		Str("recipient", d.route.Recipient).Int("attempt", d.attempt)
+}

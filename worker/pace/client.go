@@ -1,0 +1,162 @@
+package pace
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Client is the Redis client to give to a worker's asynq server. It passes everything on, but for two of asynq's script
+// calls, which it knows by their keys: the one that dequeues a task, and the one that retries or archives a task that the
+// pacer was told to give back.
+//
+// Where asynq changes its keys this client recognises nothing, and no job leaves its line: it fails safe.
+type Client struct {
+	redis.UniversalClient
+	pacer *Pacer
+}
+
+// Client returns the Redis client for the worker's asynq server.
+func (p *Pacer) Client() *Client { return &Client{UniversalClient: p.rdb, pacer: p} }
+
+// EvalSha runs a script that Redis has already, or what stands in for it.
+func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	p := c.pacer
+	switch {
+	case len(keys) == 4 && keys[0] == p.keys.pending() && keys[2] == p.keys.active():
+		return p.dequeue(keys, args)
+	case len(keys) >= 4 && (p.keys.isRetry(keys[3]) || p.keys.isArchived(keys[3])) && len(args) > 1:
+		id := strings.TrimPrefix(keys[0], p.keys.task(""))
+		if b, ok := p.takeReturning(id); ok {
+			return givebackScript.Run(ctx, c.UniversalClient,
+				[]string{keys[0], keys[1], keys[2], p.keys.line(b.line), p.keys.groups(), p.keys.due(), p.keys.busy()},
+				id, args[1], b.line, b.where, b.recipient, p.keys.own(""), p.keys.task(""))
+		}
+	}
+	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+}
+
+func (p *Pacer) takeReturning(id string) (back, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, ok := p.returning[id]
+	delete(p.returning, id)
+	return b, ok
+}
+
+// dequeue answers asynq with the next job, waiting up to a second for one to be due: asynq counts the job's lease from
+// before the call.
+func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
+	ctx, cancel := p.drainContext()
+	defer cancel()
+	end := time.NewTimer(time.Second)
+	defer end.Stop()
+	for {
+		select {
+		case <-p.draining:
+			return answer(nil, redis.Nil)
+		default:
+		}
+		got, err := p.take(ctx, keys, args)
+		if err != nil {
+			return answer(nil, err)
+		}
+		if got.verb == "job" || got.verb == "task" {
+			return p.hand(got)
+		}
+		pause := time.NewTimer(waitOf(got))
+		select {
+		case <-pause.C:
+		case <-p.woken:
+		case <-p.draining:
+		case <-end.C:
+			pause.Stop()
+			return answer(nil, redis.Nil)
+		}
+		pause.Stop()
+	}
+}
+
+// drainContext ends some time after Drain.
+func (p *Pacer) drainContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.draining:
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(drainGrace):
+			cancel()
+		}
+	}()
+	return ctx, cancel
+}
+
+// take asks for a job. args are those of asynq's own call.
+func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, error) {
+	look, last := 0, 0
+	if now := time.Now(); now.Sub(p.lastLook) >= lookEvery {
+		look, p.lastLook = 1, now
+	}
+	if p.inHand.Load()+1 >= int64(p.cfg.Places) {
+		last = 1
+	}
+	got, err := readReply(takeScript.Run(ctx, p.rdb,
+		append(keys[:4:4], p.keys.groups(), p.keys.due(), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.lookout()),
+		args[0], p.keys.task(""), p.keys.line(""), p.keys.own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
+		lookoutTTL.Milliseconds()))
+	if err != nil {
+		return reply{}, err
+	}
+	p.clock.observe(got.now, time.Now())
+	if got.verb == "task" {
+		p.lastLook = time.Time{} // there may be more
+	}
+	return got, nil
+}
+
+// hand notes the job that was handed out, and passes its message to asynq.
+func (p *Pacer) hand(got reply) *redis.Cmd {
+	t := turn{}
+	if got.verb == "job" {
+		slot, err := got.us(3)
+		if err != nil {
+			return answer(nil, err)
+		}
+		t = turn{line: got.args[2], slot: slot}
+	}
+	p.mu.Lock()
+	p.turns[got.args[0]] = t
+	delete(p.returning, got.args[0])
+	p.mu.Unlock()
+	p.inHand.Add(1)
+	return answer(got.args[1], nil)
+}
+
+// waitOf is how long to wait before the next question.
+func waitOf(r reply) time.Duration {
+	switch r.verb {
+	case "again":
+		return 0
+	case "standby":
+		return standbyEvery
+	}
+	us, err := r.us(0)
+	if err != nil || us < 0 {
+		return pollEvery
+	}
+	return min(pollEvery, time.Duration(us)*time.Microsecond)
+}
+
+// answer makes the reply that asynq reads.
+func answer(val any, err error) *redis.Cmd {
+	cmd := redis.NewCmd(context.Background())
+	cmd.SetVal(val)
+	cmd.SetErr(err)
+	return cmd
+}

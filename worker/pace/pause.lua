@@ -1,0 +1,35 @@
+-- pause stops the sending of a page, or of the whole app, for a time or until a person releases it.
+--
+-- KEYS[1] sendpace:{q}:pause:<page|app>
+-- KEYS[2] sendpace:{q}:strikes:<page|app>  how often in a row a pause of no given length was needed
+-- ARGV[1] length, ms; 0: none was given, so it grows from strike to strike; -1: a hold, without end
+-- ARGV[2] first length, ms, of one that grows
+-- ARGV[3] greatest length, ms, of one that grows
+-- ARGV[4] why, as JSON
+--
+-- Returns the ms that are left of the pause, -1 for a hold.
+--
+-- Invariant: a pause is never made shorter, and errors of calls that were in flight together count as one strike.
+
+local left = redis.call('PTTL', KEYS[1])
+local ms = tonumber(ARGV[1])
+if left == -1 then
+  return -1
+end
+if ms == -1 then
+  redis.call('SET', KEYS[1], ARGV[4])
+  return -1
+end
+if ms == 0 then
+  if left >= 0 then
+    return left
+  end
+  local strikes = redis.call('INCR', KEYS[2])
+  ms = math.min(tonumber(ARGV[3]), ARGV[2] * 2 ^ math.min(strikes - 1, 30))
+  redis.call('PEXPIRE', KEYS[2], string.format('%.0f', 2 * ms + 600000))
+end
+if left >= ms then
+  return left
+end
+redis.call('SET', KEYS[1], ARGV[4], 'PX', string.format('%.0f', ms))
+return ms

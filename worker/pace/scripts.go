@@ -1,0 +1,75 @@
+package pace
+
+import (
+	_ "embed" // the scripts are files, so that they read and test as Lua
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed lib.lua
+	libLua string
+	//go:embed take.lua
+	takeLua string
+	//go:embed admit.lua
+	admitLua string
+	//go:embed giveback.lua
+	givebackLua string
+	//go:embed finish.lua
+	finishLua string
+	//go:embed pause.lua
+	pauseLua string
+	//go:embed release.lua
+	releaseLua string
+	//go:embed sweep.lua
+	sweepLua string
+)
+
+var (
+	takeScript     = redis.NewScript(libLua + takeLua)
+	admitScript    = redis.NewScript(libLua + admitLua)
+	givebackScript = redis.NewScript(libLua + givebackLua)
+	finishScript   = redis.NewScript(libLua + finishLua)
+	pauseScript    = redis.NewScript(pauseLua)
+	releaseScript  = redis.NewScript(releaseLua)
+	sweepScript    = redis.NewScript(libLua + sweepLua)
+)
+
+// reply is what take and admit answer: the server's time, a verb, and the verb's own values.
+type reply struct {
+	now  int64
+	verb string
+	args []string
+}
+
+// arity is how many values follow each verb.
+var arity = map[string]int{
+	"job": -1, "task": 2, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
+}
+
+// readReply is the one place where a script's answer is decoded.
+func readReply(cmd *redis.Cmd) (reply, error) {
+	parts, err := cmd.StringSlice()
+	if err != nil {
+		return reply{}, err
+	}
+	if len(parts) < 3 {
+		return reply{}, fmt.Errorf("pace: script answered %d values", len(parts))
+	}
+	r := reply{verb: parts[1], args: parts[2:]}
+	if n, ok := arity[r.verb]; !ok || (n >= 0 && n != len(r.args)) {
+		return reply{}, fmt.Errorf("pace: script answered %q with %d values", r.verb, len(r.args))
+	}
+	r.now, err = strconv.ParseInt(parts[0], 10, 64)
+	return r, err
+}
+
+// us reads the value i as microseconds.
+func (r reply) us(i int) (int64, error) {
+	if i >= len(r.args) {
+		return 0, fmt.Errorf("pace: %q without value %d", r.verb, i)
+	}
+	return strconv.ParseInt(r.args[i], 10, 64)
+}

@@ -1,0 +1,113 @@
+// Package redistest starts the Redis servers that tests run against.
+package redistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// Backend is one kind of Redis server.
+type Backend struct {
+	Name  string
+	Start func(testing.TB) (addr string)
+}
+
+// Backends are those that the scripts must work on.
+var Backends = []Backend{{"redis-server", Server}, {"miniredis", Mini}}
+
+// Server starts a redis-server of its own on a free loopback port, without persistence, and stops it when the test ends.
+// A machine without redis-server fails the test.
+func Server(t testing.TB) string {
+	t.Helper()
+	return ServerAt(t, FreeAddr(t), "--save", "", "--appendonly", "no")
+}
+
+// ServerAt starts a redis-server on addr with more arguments.
+func ServerAt(t testing.TB, addr string, args ...string) string {
+	t.Helper()
+	_, stop := StartAt(t, addr, args...)
+	t.Cleanup(stop)
+	return addr
+}
+
+// StartAt starts a redis-server on addr, and returns its process and what kills it. Tests that restart Redis use it.
+func StartAt(t testing.TB, addr string, args ...string) (*exec.Cmd, func()) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{"--bind", host, "--port", port, "--dir", t.TempDir(), "--loglevel", "warning"}, args...)
+	cmd := exec.Command("redis-server", args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("no redis-server: %v; install it with: apt-get install redis-server", err)
+	}
+	stop := func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	if err := waitFor(addr); err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	return cmd, stop
+}
+
+// waitFor returns when the server at addr answers.
+func waitFor(addr string) error {
+	rdb := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+	defer rdb.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := rdb.Ping(ctx).Err()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("redis-server at %s does not answer: %w", addr, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// FreeAddr returns a loopback address that nothing listens on.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Mini starts a miniredis whose keys expire by the clock.
+func Mini(t testing.TB) string {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.ClockTTL(true)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m.Addr()
+}
+
+// Client returns a client of the server at addr that is closed when the test ends.
+func Client(t testing.TB, addr string) redis.UniversalClient {
+	t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}

@@ -1,0 +1,160 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+// Sender sends one message. [sendapi.Client] is the one to use.
+type Sender interface {
+	SendRaw(ctx context.Context, page sendapi.Page, body json.RawMessage) (*sendapi.Response, error)
+}
+
+// Config is how a [Worker] works. Zero values mean the defaults, but for Rates, which must be given.
+type Config struct {
+	// Queue is the asynq queue. Default: [producer.DefaultQueue].
+	Queue string
+	// Pages are the pages to send for, with their tokens, by page id. A page that a job names and that is not here is held.
+	Pages map[string]sendapi.Page
+	// Rates are the limits of a page that PageRates does not have. They apply to the fleet: the worker that starts last
+	// sets them.
+	Rates pace.Rates
+	// PageRates are the limits by page id.
+	PageRates map[string]pace.Rates
+	// Margin is the share that pages are sent below their rates. See [pace.Config].
+	Margin float64
+	// Concurrency is how many jobs may be in hand at once. Default 250.
+	Concurrency int
+	// MaxAttempts is how often a job is tried before it fails, from 1 to 100. Only errors that say something about the job
+	// count; rate limits, holds and crashes do not. Default 8.
+	MaxAttempts int
+	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended. It must be longer than a
+	// send can take. Default 20 s.
+	ShutdownTimeout time.Duration
+	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
+	FirstPause, LongestPause time.Duration
+	// Log gets a line for each outcome. The zero value logs nothing.
+	Log zerolog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Queue == "" {
+		c.Queue = producer.DefaultQueue
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 250
+	}
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 8
+	}
+	if c.ShutdownTimeout == 0 {
+		c.ShutdownTimeout = 20 * time.Second
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("worker: "+format, args...))
+		}
+	}
+	check(c.Concurrency > 0, "Concurrency %d: must be above 0", c.Concurrency)
+	check(c.MaxAttempts > 0 && c.MaxAttempts <= 100, "MaxAttempts %d: must be from 1 to 100", c.MaxAttempts)
+	check(c.ShutdownTimeout >= time.Second, "ShutdownTimeout %v: must be a second or more", c.ShutdownTimeout)
+	for id, r := range c.PageRates {
+		check(valid(r), "PageRates[%s]: each rate must be above 0", id)
+	}
+	check(valid(c.Rates), "Rates: each rate must be above 0")
+	return errors.Join(errs...)
+}
+
+func valid(r pace.Rates) bool { return r.Page > 0 && r.Bulk > 0 && r.Media > 0 }
+
+// Worker sends the jobs of one queue. Make it with [New], and call Run once.
+type Worker struct {
+	cfg     Config
+	pacer   *pace.Pacer
+	server  *asynq.Server
+	handler *handler
+}
+
+// DurableRetries makes a Redis client fit for a worker: what a worker has to write after a send must outlast a short
+// outage of Redis, because asynq gives up on a completion as soon as its client does, and the message is then sent again.
+func DurableRetries(o *redis.UniversalOptions) {
+	o.MaxRetries = 30
+	o.MinRetryBackoff = 50 * time.Millisecond
+	o.MaxRetryBackoff = 2 * time.Second
+}
+
+// New makes a worker. rdb should have [DurableRetries]; it stays the caller's to close.
+func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	pacer, err := pace.New(rdb, pace.Config{
+		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause,
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := asynq.NewServerFromRedisClient(pacer.Client(), asynq.Config{
+		Concurrency: cfg.Concurrency,
+		Queues:      map[string]int{cfg.Queue: 1},
+		// The pacer's client does the waiting. This is the pause between two of its answers.
+		TaskCheckInterval:        time.Millisecond,
+		DelayedTaskCheckInterval: time.Second,
+		ShutdownTimeout:          cfg.ShutdownTimeout,
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                isFailure,
+		Logger:                   asynqLog{cfg.Log},
+		LogLevel:                 asynq.WarnLevel,
+	})
+	h := &handler{pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, log: cfg.Log}
+	return &Worker{cfg: cfg, pacer: pacer, server: server, handler: h}, nil
+}
+
+// Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
+// Redis cannot be reached at the start; later outages are waited out.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.pacer.SetRates(ctx, w.cfg.Rates, w.cfg.PageRates); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	for id := range w.cfg.Pages {
+		if err := w.pacer.ReleaseMissingToken(ctx, id); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		w.pacer.Run(aside, func(err error) { w.cfg.Log.Warn().Err(err).Msg("pacer") })
+	})
+	defer wg.Wait()
+	defer stop()
+	if err := w.server.Start(w.handler); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	w.cfg.Log.Info().Int("pages", len(w.cfg.Pages)).Int("concurrency", w.cfg.Concurrency).Msg("worker started")
+	<-ctx.Done()
+	w.cfg.Log.Info().Msg("worker stopping: sends in flight finish, the rest goes back")
+	w.pacer.Drain()
+	w.server.Shutdown()
+	w.cfg.Log.Info().Msg("worker stopped")
+	return nil
+}
