@@ -87,7 +87,7 @@ func jsonError(err error) error {
 	case errors.As(err, &syn):
 		return fmt.Errorf("job: invalid JSON at byte %d: %w", syn.Offset, syn)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("job: the JSON ends too early")
+		return errors.New("job: invalid JSON: it ends too early")
 	}
 	return fmt.Errorf("job: %s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -155,7 +155,7 @@ func (h *handler) end(ctx context.Context, d delivery, o Outcome, cause error) e
 	}
 	log.Msg(string(o))
 	h.finish(ctx, d, o)
-	return fmt.Errorf("%s: %w (%w)", o, cause, asynq.SkipRetry)
+	return endError{o, cause}
 }
 
 func (h *handler) finish(ctx context.Context, d delivery, o Outcome) {

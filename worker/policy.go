@@ -99,6 +99,16 @@ type backError struct{ why string }
 
 func (e backError) Error() string { return e.why }
 
+// endError tells asynq to archive the task.
+type endError struct {
+	outcome Outcome
+	cause   error
+}
+
+func (e endError) Error() string        { return string(e.outcome) + ": " + e.cause.Error() }
+func (e endError) Is(target error) bool { return target == asynq.SkipRetry } //nolint:errorlint // asynq's own value
+func (e endError) Unwrap() error        { return e.cause }
+
 // isFailure tells asynq which errors count as an attempt.
 func isFailure(err error) bool {
 	var back backError

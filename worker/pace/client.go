@@ -28,11 +28,11 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	case len(keys) == 4 && keys[0] == p.keys.pending() && keys[2] == p.keys.active():
 		return p.dequeue(keys, args)
 	case len(keys) >= 4 && (p.keys.isRetry(keys[3]) || p.keys.isArchived(keys[3])) && len(args) > 1:
-		id := strings.TrimPrefix(keys[0], p.keys.task(""))
+		id := strings.TrimPrefix(keys[0], p.keys.tasks())
 		if b, ok := p.takeReturning(id); ok {
 			return givebackScript.Run(ctx, c.UniversalClient,
 				[]string{keys[0], keys[1], keys[2], p.keys.line(b.line), p.keys.groups(), p.keys.due(), p.keys.busy()},
-				id, args[1], b.line, b.where, b.recipient, p.keys.own(""), p.keys.task(""))
+				id, args[1], b.line, b.where, b.recipient, p.keys.own(""), p.keys.tasks())
 		}
 	}
 	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -108,7 +108,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], p.keys.groups(), p.keys.due(), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.lookout()),
-		args[0], p.keys.task(""), p.keys.line(""), p.keys.own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
+		args[0], p.keys.tasks(), p.keys.line(""), p.keys.own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
 		lookoutTTL.Milliseconds()))
 	if err != nil {
 		return reply{}, err

@@ -1,7 +1,5 @@
 package pace
 
-import "github.com/sendpace/sendpace/producer"
-
 // keys builds the name of every Redis key that this package touches. All carry the queue as hash tag, so that they share
 // one slot of a cluster and one script may use them together.
 type keys struct {
@@ -15,7 +13,7 @@ func (k keys) own(name string) string   { return "sendpace:{" + k.queue + "}:" +
 func (k keys) active() string             { return k.asynq("active") }
 func (k keys) groups() string             { return k.asynq("groups") }
 func (k keys) line(l string) string       { return k.asynq("g:") + l }
-func (k keys) task(id string) string      { return k.asynq("t:") + id }
+func (k keys) tasks() string              { return k.asynq("t:") }
 func (k keys) pending() string            { return k.asynq("pending") }
 func (k keys) isRetry(key string) bool    { return key == k.asynq("retry") }
 func (k keys) isArchived(key string) bool { return key == k.asynq("archived") }
@@ -30,6 +28,3 @@ func (k keys) strike(scope string) string { return k.own("strikes:") + scope }
 func (k keys) lookout() string            { return k.own("lookout") }
 func (k keys) outcomes() string           { return k.own("outcomes") }
 func (k keys) wake() string               { return k.own("wake") }
-
-// busyField is a recipient in the busy hash.
-func busyField(r producer.Route) string { return r.Line.PageID + ":" + r.Recipient }

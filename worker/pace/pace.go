@@ -165,7 +165,7 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	cursor := "0"
 	for {
 		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.groups()},
-			cursor, p.keys.own(""), p.keys.task(""), p.keys.line("")).Text()
+			cursor, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Text()
 		if err != nil {
 			return fmt.Errorf("pace: sweep: %w", err)
 		}
@@ -267,7 +267,7 @@ func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int
 	line, page := r.Line.String(), r.Line.PageID
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
 		[]string{p.keys.line(line), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.pause(page)},
-		p.keys.task(""), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot))
+		p.keys.tasks(), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot))
 	if err != nil {
 		return 0, "", fmt.Errorf("pace: admit: %w", err)
 	}
@@ -302,7 +302,7 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 // given back, has not ended.
 func (p *Pacer) Finish(ctx context.Context, id string, r producer.Route, outcome string) error {
 	err := finishScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.outcomes()},
-		id, r.Line.PageID, r.Recipient, outcome, p.keys.own(""), p.keys.task(""), p.keys.line("")).Err()
+		id, r.Line.PageID, r.Recipient, outcome, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Err()
 	if err != nil {
 		return fmt.Errorf("pace: finish: %w", err)
 	}

@@ -69,15 +69,17 @@ func (p *Pacer) Release(ctx context.Context, scope string) (found bool, err erro
 // ReleaseMissingToken releases a page that is held because a worker had no token for it, and nothing else.
 func (p *Pacer) ReleaseMissingToken(ctx context.Context, page string) error {
 	text, err := p.rdb.Get(ctx, p.keys.pause(page)).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return nil
-	}
 	var why Reason
-	if err == nil && (json.Unmarshal(text, &why) != nil || !why.MissingToken) {
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil
+	case err != nil:
+		return fmt.Errorf("pace: pause of %s: %w", page, err)
+	}
+	// A reason that cannot be read is of another version, and not ours to end.
+	if _ = json.Unmarshal(text, &why); !why.MissingToken {
 		return nil
 	}
-	if err == nil {
-		_, err = p.Release(ctx, page)
-	}
+	_, err = p.Release(ctx, page)
 	return err
 }

@@ -3,6 +3,7 @@ package pace
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -119,7 +120,7 @@ func (r statusReader) details(
 		slots[i], pauses[i] = pipe.Get(ctx, r.keys.slots(id)), r.askPause(ctx, pipe, id)
 	}
 	app := r.askPause(ctx, pipe, App)
-	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
 	s.App = app.status()

@@ -126,16 +126,16 @@ while budget > 0 do
   else
     local state = load_slots(ARGV[4], page)
     local every = intervals(KEYS[7], page)
-    local slot = next_slot(state, lane, media, now)
+    local slot, behind = next_slot(state, lane, media, now), false
     if lane == 'bulk' then
       -- Realtime goes first: while a realtime line of the page is due, bulk takes the slot behind it.
       local ahead = redis.call('ZMSCORE', KEYS[6], page .. ':realtime', page .. ':realtime:media')
       local due = math.min(tonumber(ahead[1]) or math.huge, tonumber(ahead[2]) or math.huge)
       if due <= slot then
-        slot = math.max(slot, next_slot(state, 'realtime', false, now) + every.page)
+        slot, behind = math.max(slot, next_slot(state, 'realtime', false, now) + every.page), true
       end
     end
-    if slot > horizon then
+    if behind or slot > horizon then
       redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
     else
       local id, msg = head(line, page)

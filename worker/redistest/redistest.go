@@ -45,7 +45,7 @@ func StartAt(t testing.TB, addr string, args ...string) (*exec.Cmd, func()) {
 		t.Fatal(err)
 	}
 	args = append([]string{"--bind", host, "--port", port, "--dir", t.TempDir(), "--loglevel", "warning"}, args...)
-	cmd := exec.Command("redis-server", args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("no redis-server: %v; install it with: apt-get install redis-server", err)
 	}
@@ -84,7 +84,8 @@ func waitFor(addr string) error {
 // FreeAddr returns a loopback address that nothing listens on.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

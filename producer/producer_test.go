@@ -1,0 +1,276 @@
+package producer_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/worker/redistest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newProducer(t testing.TB, rdb redis.UniversalClient, pages ...string) *producer.Producer {
+	t.Helper()
+	p, err := producer.New(rdb, producer.Config{Pages: pages})
+	require.NoError(t, err)
+	return p
+}
+
+func text(page, psid, words string) producer.Job {
+	return producer.Job{PageID: page, Request: json.RawMessage(
+		fmt.Sprintf(`{"recipient":{"id":%q},"messaging_type":"UPDATE","message":{"text":%q}}`, psid, words))}
+}
+
+func TestBadJobsNameTheField(t *testing.T) {
+	t.Parallel()
+	rows := []struct{ name, body, path, says string }{
+		{"a text that is too long", `{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":"` +
+			strings.Repeat("x", 2001) + `"}}}`, "request.message.text", "2,000"},
+		{"no recipient", `{"page_id":"1","request":{"message":{"text":"x"}}}`, "request.recipient", ""},
+		{"two recipients", `{"page_id":"1","request":{"recipient":{"id":"2","user_ref":"3"},"message":{"text":"x"}}}`,
+			"request.recipient", ""},
+		{"message with sender_action",
+			`{"page_id":"1","request":{"recipient":{"id":"2"},"sender_action":"typing_on","message":{"text":"x"}}}`,
+			"request", "sender_action"},
+		{"a page that is not configured", `{"page_id":"77","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
+			"page_id", "77"},
+		{"no page", `{"request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`, "page_id", "missing"},
+		{"a page that is no number", `{"page_id":"a/b","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
+			"page_id", "number"},
+		{"no request", `{"page_id":"1"}`, "request", "missing"},
+		{"an unknown lane", `{"page_id":"1","lane":"fast","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
+			"lane", "realtime"},
+		{"a job that has expired",
+			`{"page_id":"1","expires_at":"2020-01-01T00:00:00Z","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
+			"expires_at", "has passed"},
+	}
+	p := newProducer(t, redistest.Client(t, redistest.Mini(t)), "1")
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			job, err := producer.ParseJob([]byte(row.body))
+			require.NoError(t, err)
+			_, err = p.Enqueue(context.Background(), job)
+			var ps sendapi.Problems
+			require.ErrorAs(t, err, &ps)
+			assert.True(t, slices.ContainsFunc(ps, func(p sendapi.Problem) bool {
+				return p.Path == row.path && strings.Contains(p.Message, row.says)
+			}), "%v", ps)
+		})
+	}
+}
+
+func TestParseJobRefusesWhatIsNoJob(t *testing.T) {
+	t.Parallel()
+	rows := map[string]string{
+		`{"page_id":`:              "invalid JSON",
+		`{"page_id":"1"} {}`:       "more than one",
+		`{"page_id":7}`:            "page_id",
+		`[]`:                       "object",
+		`{"page_id":"1","paeg":1}`: "paeg",
+		`{"send_at":"tomorrow"}`:   "2026-12-01T09:00:00Z",
+		`{"key":"` + strings.Repeat("k", producer.MaxJobBytes) + `"}`: "the limit is 262144",
+	}
+	for body, says := range rows {
+		_, err := producer.ParseJob([]byte(body))
+		assert.ErrorContains(t, err, says, "%.40s", body)
+	}
+}
+
+func TestLinesAndUnknownFields(t *testing.T) {
+	t.Parallel()
+	rows := []struct{ name, lane, request, line string }{
+		{"an update", "", `{"messaging_type":"UPDATE","recipient":{"id":"2"},"message":{"text":"x"}}`, "1:bulk"},
+		{"an answer", "", `{"messaging_type":"RESPONSE","recipient":{"id":"2"},"message":{"text":"x"}}`, "1:realtime"},
+		{"a sender action", "", `{"recipient":{"id":"2"},"sender_action":"typing_on"}`, "1:realtime"},
+		{"an answer that can wait", `"lane":"bulk",`,
+			`{"messaging_type":"RESPONSE","recipient":{"id":"2"},"message":{"text":"x"}}`, "1:bulk"},
+		{"a video", "", `{"recipient":{"id":"2"},"message":{"attachment":{"type":"video","payload":{"url":"https://a.b/c"}}}}`,
+			"1:bulk:media"},
+		{"an image", "", `{"recipient":{"id":"2"},"message":{"attachment":{"type":"image","payload":{"url":"https://a.b/c"}}}}`,
+			"1:bulk"},
+		{"a field of the future", "", `{"recipient":{"id":"2"},"message":{"text":"x"},"hologram":{"size":3}}`, "1:bulk"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			rdb := redistest.Client(t, redistest.Mini(t))
+			job, err := producer.ParseJob([]byte(`{"page_id":"1",` + row.lane + `"request":` + row.request + `}`))
+			require.NoError(t, err)
+			receipt, err := newProducer(t, rdb).Enqueue(context.Background(), job)
+			require.NoError(t, err)
+			assert.Equal(t, row.line, receipt.Line.String())
+			back, ok := producer.ParseLine(row.line)
+			assert.True(t, ok)
+			assert.Equal(t, receipt.Line, back)
+			info, err := asynq.NewInspectorFromRedisClient(rdb).GetTaskInfo(producer.DefaultQueue, receipt.ID)
+			require.NoError(t, err)
+			assert.Equal(t, row.line, info.Group)
+			stored, err := producer.ParseJob(info.Payload)
+			require.NoError(t, err)
+			assert.JSONEq(t, row.request, string(stored.Request))
+		})
+	}
+}
+
+func TestEnqueueManyKeepsOrderAndReportsEach(t *testing.T) {
+	t.Parallel()
+	for _, backend := range redistest.Backends {
+		t.Run(backend.Name, func(t *testing.T) {
+			t.Parallel()
+			rdb := redistest.Client(t, backend.Start(t))
+			p := newProducer(t, rdb)
+			jobs := make([]producer.Job, 1200)
+			for i := range jobs {
+				jobs[i] = text("1", fmt.Sprint(i%9), fmt.Sprint(i))
+			}
+			jobs[700] = text("1", "", "no recipient")
+			jobs[10].Key, jobs[20].Key = "same", "same"
+			results := p.EnqueueMany(context.Background(), jobs)
+			var want []string
+			for i, r := range results {
+				switch i {
+				case 700:
+					assert.ErrorContains(t, r.Err, "recipient")
+				case 20:
+					assert.True(t, r.Repeat)
+					assert.Equal(t, results[10].ID, r.ID)
+				default:
+					require.NoError(t, r.Err, i)
+					want = append(want, r.ID)
+				}
+			}
+			got, err := rdb.ZRange(context.Background(), "asynq:{messenger}:g:1:bulk", 0, -1).Result()
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestEnqueueManyWhenRedisForgotItsScripts(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Server(t))
+	p := newProducer(t, flushing{rdb})
+	jobs := []producer.Job{text("1", "1", "a"), text("1", "2", "b"), text("1", "3", "c")}
+	for _, r := range p.EnqueueMany(context.Background(), jobs) {
+		require.NoError(t, r.Err)
+	}
+	assert.EqualValues(t, 3, rdb.ZCard(context.Background(), "asynq:{messenger}:g:1:bulk").Val())
+}
+
+// flushing drops all scripts right before a batch is written.
+type flushing struct{ redis.UniversalClient }
+
+func (f flushing) Pipeline() redis.Pipeliner {
+	f.ScriptFlush(context.Background())
+	return f.UniversalClient.Pipeline()
+}
+
+func TestEnqueueWithoutRedisFailsWithinItsContext(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.FreeAddr(t))
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := newProducer(t, rdb).Enqueue(ctx, text("1", "2", "x"))
+	require.Error(t, err)
+	assert.Less(t, time.Since(begin), 3*time.Second)
+	for _, r := range newProducer(t, rdb).EnqueueMany(ctx, []producer.Job{text("1", "2", "x"), text("1", "3", "x")}) {
+		assert.Error(t, r.Err)
+	}
+}
+
+func TestNothingIsWrittenForABadJob(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Mini(t))
+	_, err := newProducer(t, rdb).Enqueue(context.Background(), text("1", "", "x"), producer.Key("k"))
+	require.Error(t, err)
+	assert.Empty(t, rdb.Keys(context.Background(), "*").Val())
+}
+
+func FuzzParseJob(f *testing.F) {
+	f.Add([]byte(`{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":"x"}},"meta":{"a":1}}`))
+	f.Add([]byte(`{"page_id":"1","send_at":"2026-12-01T09:00:00Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		job, err := producer.ParseJob(data)
+		if err != nil || job.Validate(time.Now()) != nil {
+			return
+		}
+		body, err := json.Marshal(job)
+		require.NoError(t, err)
+		again, err := producer.ParseJob(body)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(job.Request), string(again.Request))
+	})
+}
+
+func ExampleProducer_Enqueue() {
+	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
+	defer rdb.Close()
+	p, err := producer.New(rdb, producer.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body, err := json.Marshal(sendapi.Text(sendapi.ID("4321"), "Your parcel is on its way."))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receipt, err := p.Enqueue(context.Background(),
+		producer.Job{PageID: "1001", Request: body},
+		producer.Key("order-17"), producer.ExpireAt(time.Now().Add(20*time.Hour)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(receipt.ID, receipt.Line)
+}
+
+func ExampleJob_Validate() {
+	job := producer.Job{PageID: "1001", Request: json.RawMessage(`{"message":{"text":"Hello"}}`)}
+	fmt.Println(job.Validate(time.Now()))
+	// Output: request.recipient: required: one of id, user_ref, phone_number, comment_id, post_id, one_time_notif_token, notification_messages_token
+}
+
+// BenchmarkEnqueue compares one job at a time, many at once, and asynq's own client.
+func BenchmarkEnqueue(b *testing.B) {
+	rdb := redistest.Client(b, redistest.Server(b))
+	p := newProducer(b, rdb)
+	job := text("1", "2", "A message of some length, as messages have: about a hundred characters, give or take some.")
+	ctx := context.Background()
+	b.Run("asynq", func(b *testing.B) {
+		client := asynq.NewClientFromRedisClient(rdb)
+		body, err := json.Marshal(job)
+		require.NoError(b, err)
+		for b.Loop() {
+			_, err := client.Enqueue(asynq.NewTask(producer.TaskType, body), asynq.Group("2:bulk"))
+			require.NoError(b, err)
+		}
+	})
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			_, err := p.Enqueue(ctx, job)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("many", func(b *testing.B) {
+		jobs := slices.Repeat([]producer.Job{job}, 500)
+		for b.Loop() {
+			require.NoError(b, p.EnqueueMany(ctx, jobs)[499].Err)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*500), "ns/job")
+	})
+}

@@ -1,0 +1,452 @@
+package pace
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk is a pacer with direct access to what it does.
+type desk struct {
+	*Pacer
+	t        testing.TB
+	producer *producer.Producer
+}
+
+func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[string]Rates) *desk {
+	t.Helper()
+	rdb := redistest.Client(t, addr)
+	p, err := New(rdb, cfg)
+	require.NoError(t, err)
+	require.NoError(t, p.SetRates(context.Background(), rates, pages))
+	prod, err := producer.New(rdb, producer.Config{})
+	require.NoError(t, err)
+	return &desk{Pacer: p, t: t, producer: prod}
+}
+
+func onBackends(t *testing.T, test func(t *testing.T, addr string)) {
+	t.Helper()
+	for _, b := range redistest.Backends {
+		t.Run(b.Name, func(t *testing.T) {
+			t.Parallel()
+			test(t, b.Start(t))
+		})
+	}
+}
+
+// enqueue stores a job and returns its id.
+func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string {
+	d.t.Helper()
+	r, err := d.producer.Enqueue(context.Background(), producer.Job{PageID: page, Request: json.RawMessage(
+		fmt.Sprintf(`{"recipient":{"id":%q},"messaging_type":"UPDATE","message":{"text":%q}}`, psid, text))}, opts...)
+	require.NoError(d.t, err)
+	return r.ID
+}
+
+// ask makes one take call, as asynq's dequeue would.
+func (d *desk) ask() reply {
+	d.t.Helper()
+	d.lastLook = time.Time{}
+	keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
+	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
+	require.NoError(d.t, err)
+	return got
+}
+
+// next returns the job that is handed out, or "" if none is due.
+func (d *desk) next() string {
+	d.t.Helper()
+	if got := d.ask(); got.verb == "job" {
+		return got.args[0]
+	}
+	return ""
+}
+
+func (d *desk) routeOf(page, psid string) producer.Route {
+	return producer.Route{
+		Line:      producer.Line{PageID: page, Lane: producer.LaneBulk},
+		Recipient: producer.RecipientHash(page, "id:"+psid),
+	}
+}
+
+// done ends a job as asynq and the handler would.
+func (d *desk) done(id string, r producer.Route) {
+	d.t.Helper()
+	ctx := context.Background()
+	require.NoError(d.t, d.Finish(ctx, id, r, "sent"))
+	d.rdb.LRem(ctx, d.keys.active(), 0, id)
+	d.rdb.ZRem(ctx, d.keys.asynq("lease"), id)
+	d.rdb.Del(ctx, d.keys.tasks()+id)
+}
+
+// putBack gives a job back as the handler and asynq's retry would.
+func (d *desk) putBack(id string, r producer.Route, where string) {
+	d.t.Helper()
+	ctx := context.Background()
+	d.giveBack(id, r, where, "")
+	msg := d.rdb.HGet(ctx, d.keys.tasks()+id, "msg").Val()
+	keys := []string{
+		d.keys.tasks() + id, d.keys.active(), d.keys.asynq("lease"), d.keys.asynq("retry"), "p", "f", "pt", "ft",
+	}
+	require.NoError(d.t, d.Client().EvalSha(ctx, "unused", keys, id, msg, 1, 1, false, 1).Err())
+}
+
+var fast = Rates{Page: 1e5, Bulk: 1e5, Media: 1e5}
+
+func TestLinesAreFirstInFirstOut(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		var want, got []string
+		for i := range 20 {
+			want = append(want, d.enqueue("1", strconv.Itoa(i), "x"))
+		}
+		for range want {
+			got = append(got, d.next())
+		}
+		assert.Equal(t, want, got)
+		assert.Empty(t, d.next())
+	})
+}
+
+func TestSlotsAreAnIntervalApart(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{Lead: time.Second, Margin: 0.005}, fast, map[string]Rates{
+			"1": {Page: 50, Bulk: 20, Media: 5},
+		})
+		for i := range 30 {
+			d.enqueue("1", strconv.Itoa(i), "x")
+		}
+		var slots []int64
+		for got := d.ask(); got.verb == "job"; got = d.ask() {
+			slot, err := got.us(3)
+			require.NoError(t, err)
+			slots = append(slots, slot)
+		}
+		// 20/s less the margin: 50,252 us (rounded up); a lead of one second holds 20 of them.
+		require.GreaterOrEqual(t, len(slots), 20)
+		for i := range slots[1:] {
+			assert.GreaterOrEqual(t, slots[i+1]-slots[i], int64(50252))
+		}
+		assert.Equal(t, "lookout", d.ask().verb)
+	})
+}
+
+func TestWhatWasNotUsedIsNotCaughtUpWith(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{Lead: time.Millisecond}, fast, map[string]Rates{"1": {Page: 20, Bulk: 20, Media: 1}})
+		d.enqueue("1", "1", "x")
+		first, err := d.ask().us(3)
+		require.NoError(t, err)
+		d.enqueue("1", "2", "x")
+		d.enqueue("1", "3", "x")
+		var slots []int64
+		require.Eventually(t, func() bool {
+			if got := d.ask(); got.verb == "job" {
+				slot, err := got.us(3)
+				require.NoError(t, err)
+				slots = append(slots, slot)
+			}
+			return len(slots) == 2
+		}, 5*time.Second, 60*time.Millisecond)
+		assert.GreaterOrEqual(t, slots[0]-first, int64(50000))
+		assert.GreaterOrEqual(t, slots[1]-slots[0], int64(50000))
+	})
+}
+
+func TestRealtimeGoesBeforeBulk(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		d.enqueue("1", "1", "bulk")
+		require.NotEmpty(t, d.next())
+		bulk := d.enqueue("1", "2", "bulk")
+		realtime := []string{
+			d.enqueue("1", "3", "x", producer.InLane(producer.LaneRealtime)),
+			d.enqueue("1", "4", "x", producer.InLane(producer.LaneRealtime)),
+		}
+		assert.Equal(t, append(realtime, bulk), []string{d.next(), d.next(), d.next()})
+	})
+}
+
+func TestOneRecipientKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		r := d.routeOf("1", "7")
+		a, b, c := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b"), d.enqueue("1", "7", "c")
+		other := d.enqueue("1", "8", "x")
+		assert.Equal(t, a, d.next())
+		assert.Equal(t, other, d.next(), "others go ahead")
+		assert.Empty(t, d.next(), "b and c wait for a")
+		d.putBack(a, r, "head")
+		assert.Equal(t, a, d.next(), "what came back goes first")
+		assert.Empty(t, d.next())
+		d.done(a, r)
+		assert.Equal(t, b, d.next())
+		assert.Empty(t, d.next())
+		late := d.enqueue("1", "7", "d")
+		d.done(b, r)
+		assert.Equal(t, c, d.next())
+		d.done(c, r)
+		assert.Equal(t, late, d.next())
+	})
+}
+
+func TestSweepFreesTheClaimOfAJobThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+		require.Equal(t, a, d.next())
+		require.Empty(t, d.next())
+		ctx := context.Background()
+		d.rdb.LRem(ctx, d.keys.active(), 0, a)
+		d.rdb.Del(ctx, d.keys.tasks()+a)
+		require.NoError(t, d.sweep(ctx))
+		assert.Equal(t, b, d.next())
+	})
+}
+
+func TestPausesAndHolds(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{FirstPause: time.Second, LongestPause: 4 * time.Second}, fast, nil)
+		one, two := d.enqueue("1", "7", "a"), d.enqueue("2", "7", "b")
+		left, err := d.Pause(ctx, "1", time.Minute, Reason{Text: "slow down", Code: 613})
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, left)
+		left, err = d.Pause(ctx, "1", time.Second, Reason{})
+		require.NoError(t, err)
+		assert.Greater(t, left, 50*time.Second, "a pause is not made shorter")
+		assert.Equal(t, two, d.next())
+		assert.Empty(t, d.next())
+		s, err := ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, 613, s.Pages[0].Pause.Code)
+		found, err := d.Release(ctx, "1")
+		require.NoError(t, err)
+		assert.True(t, found)
+		assert.Equal(t, one, d.next())
+
+		for i, want := range []time.Duration{1, 2, 4, 4} {
+			left, err = d.Pause(ctx, "3", 0, Reason{})
+			require.NoError(t, err)
+			assert.Equal(t, want*time.Second, left, "strike %d", i+1)
+			again, err := d.Pause(ctx, "3", 0, Reason{})
+			require.NoError(t, err)
+			assert.LessOrEqual(t, again, left, "the same strike")
+			d.rdb.Del(ctx, d.keys.pause("3"))
+		}
+		require.NoError(t, d.Hold(ctx, App, Reason{Text: "token"}))
+		d.enqueue("4", "1", "x")
+		assert.Empty(t, d.next())
+		left, err = d.Pause(ctx, App, time.Second, Reason{})
+		require.NoError(t, err)
+		assert.Negative(t, left, "a hold stays")
+		_, err = d.Release(ctx, App)
+		require.NoError(t, err)
+		assert.NotEmpty(t, d.next())
+	})
+}
+
+func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		a := newDesk(t, addr, Config{Places: 1}, fast, nil)
+		b := newDesk(t, addr, Config{Places: 5}, fast, nil)
+		assert.Equal(t, "lookout", a.ask().verb)
+		assert.Equal(t, "standby", b.ask().verb)
+		a.enqueue("1", "1", "x")
+		require.NotEmpty(t, a.next(), "a's last place: it hands the lookout on")
+		assert.Equal(t, "lookout", b.ask().verb)
+	})
+}
+
+// TestRandomOrders holds the scripts against what must be true of any sequence of operations.
+func TestRandomOrders(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		seed := rand.Uint64()
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		d := newDesk(t, addr, Config{}, fast, nil)
+		want, inHand := map[string][]string{}, map[string]producer.Route{}
+		hand := func() {
+			for got := d.ask(); got.verb == "job" || got.verb == "again"; got = d.ask() {
+				if got.verb == "job" {
+					psid := recipientIn(t, got.args[1])
+					require.Equal(t, want[psid][0], got.args[0], "seed %d: recipient %s overtaken", seed, psid)
+					inHand[got.args[0]] = d.routeOf("1", psid)
+				}
+			}
+		}
+		end := func(id string, psid string) {
+			d.done(id, inHand[id])
+			delete(inHand, id)
+			want[psid] = want[psid][1:]
+		}
+		for range 300 {
+			switch rnd.IntN(4) {
+			case 0, 1:
+				psid := strconv.Itoa(rnd.IntN(6))
+				want[psid] = append(want[psid], d.enqueue("1", psid, psid))
+			case 2:
+				hand()
+			case 3:
+				for psid, ids := range want {
+					if len(ids) > 0 && inHand[ids[0]].Recipient != "" {
+						if rnd.IntN(3) == 0 {
+							d.putBack(ids[0], inHand[ids[0]], "head")
+							delete(inHand, ids[0])
+						} else {
+							end(ids[0], psid)
+						}
+						break
+					}
+				}
+			}
+		}
+		for range 1000 {
+			hand()
+			for psid, ids := range want {
+				if len(ids) > 0 && inHand[ids[0]].Recipient != "" {
+					end(ids[0], psid)
+				}
+			}
+		}
+		for psid, ids := range want {
+			assert.Empty(t, ids, "seed %d: recipient %s is stuck", seed, psid)
+		}
+		ctx := context.Background()
+		assert.Zero(t, d.rdb.HLen(ctx, d.keys.busy()).Val(), "no claim is left")
+		left, err := d.rdb.Keys(ctx, d.keys.own("parked:*")).Result()
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	})
+}
+
+// recipientIn finds the recipient in asynq's encoded message, which holds the payload as it is.
+func recipientIn(t *testing.T, msg string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(msg, `"recipient":{"id":"`)
+	require.True(t, ok)
+	psid, _, _ := strings.Cut(rest, `"`)
+	return psid
+}
+
+// TestContractWithAsynq fails if asynq changes a key or a script that this package relies on.
+func TestContractWithAsynq(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Places: 1}, fast, nil)
+		id := d.enqueue("1", "7", "a")
+		assert.Equal(t, []string{"1:bulk"}, d.rdb.SMembers(ctx, d.keys.groups()).Val())
+		assert.Equal(t, "aggregating", d.rdb.HGet(ctx, d.keys.tasks()+id, "state").Val())
+
+		states := make(chan string, 10)
+		back := true
+		handler := asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+			got, _ := asynq.GetTaskID(ctx)
+			states <- d.rdb.HGet(ctx, d.keys.tasks()+got, "state").Val()
+			defer d.Done(got)
+			if back {
+				back = false
+				d.GiveBack(got, d.routeOf("1", "7"))
+				return fmt.Errorf("later: %w", asynq.SkipRetry)
+			}
+			return d.Finish(ctx, got, d.routeOf("1", "7"), "sent")
+		})
+		server := asynq.NewServerFromRedisClient(d.Client(), asynq.Config{
+			Concurrency: 1, Queues: map[string]int{producer.DefaultQueue: 1},
+			TaskCheckInterval: time.Millisecond, LogLevel: asynq.FatalLevel,
+		})
+		require.NoError(t, server.Start(handler))
+		require.Equal(t, "active", <-states)
+		require.Equal(t, "active", <-states, "what was given back comes again, although asynq would have archived it")
+		require.Eventually(t, func() bool { return d.rdb.Exists(ctx, d.keys.tasks()+id).Val() == 0 }, 5*time.Second, time.Millisecond)
+		d.Drain()
+		server.Shutdown()
+		for _, name := range []string{"active", "lease", "pending", "retry", "archived", "g:1:bulk"} {
+			assert.Zero(t, d.rdb.Exists(ctx, d.keys.asynq(name)).Val(), name)
+		}
+		keys, err := d.rdb.Keys(ctx, "asynq:{messenger}*").Result()
+		require.NoError(t, err)
+		slices.Sort(keys)
+		assert.NotContains(t, keys, d.keys.tasks()+id)
+	})
+}
+
+func TestScriptsDeclareASingleSlot(t *testing.T) {
+	t.Parallel()
+	// With a shebang Redis refuses keys of other slots than the declared ones in cluster mode, and undeclared writes by
+	// read-only scripts; one node that has all slots is enough to show it.
+	addr := redistest.ServerAt(t, redistest.FreeAddr(t), "--save", "", "--cluster-enabled", "yes")
+	rdb := redistest.Client(t, addr)
+	ctx := context.Background()
+	slots := []any{"CLUSTER", "ADDSLOTSRANGE", 0, 16383}
+	require.NoError(t, rdb.Do(ctx, slots...).Err())
+	require.Eventually(t, func() bool {
+		return strings.Contains(rdb.ClusterInfo(ctx).Val(), "cluster_state:ok")
+	}, 10*time.Second, 20*time.Millisecond)
+	d := newDesk(t, addr, Config{}, fast, nil)
+	for name, src := range map[string]string{
+		"take": libLua + takeLua, "admit": libLua + admitLua, "giveback": libLua + givebackLua,
+		"finish": libLua + finishLua, "pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
+	} {
+		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
+	}
+	a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+	r := d.routeOf("1", "7")
+	take := redis.NewScript("#!lua\n" + libLua + takeLua)
+	keys := []string{
+		d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease"),
+		d.keys.groups(), d.keys.due(), d.keys.rates(), d.keys.busy(), d.keys.pause(App), d.keys.lookout(),
+	}
+	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.tasks(), d.keys.line(""), d.keys.own(""),
+		1000, d.id, 1, 0, 500))
+	require.NoError(t, err)
+	assert.Equal(t, a, got.args[0])
+	d.next()
+	d.done(a, r)
+	assert.Equal(t, b, d.next())
+}
+
+func TestClockFollowsTheFastestReply(t *testing.T) {
+	t.Parallel()
+	base := time.Unix(1000, 0)
+	c := newClock(base)
+	c.observe(5_000_000, base.Add(3*time.Millisecond)) // 3 ms on the way
+	c.observe(5_010_000, base.Add(10*time.Millisecond+200*time.Microsecond))
+	c.observe(5_020_000, base.Add(29*time.Millisecond)) // 9 ms on the way
+	assert.Equal(t, base.Add(100*time.Millisecond+200*time.Microsecond), c.at(5_100_000))
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	_, err := New(redis.NewClient(&redis.Options{}), Config{Margin: 1, Lead: time.Minute, Places: -1})
+	require.Error(t, err)
+	for _, field := range []string{"Margin", "Lead", "Places"} {
+		assert.ErrorContains(t, err, field)
+	}
+}
