@@ -1,0 +1,56 @@
+package sendapi_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/sendapi/sandbox"
+)
+
+// A text message, from nothing to the bytes of its body.
+func BenchmarkText(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		req := sendapi.Text(sendapi.ID("6216551234567890"), "Your order 4711 is on its way. Grüße!")
+		if err := req.Validate(); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := req.MarshalJSON(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParseRequest(b *testing.B) {
+	data := []byte(`{"recipient":{"id":"6216551234567890"},"messaging_type":"UPDATE",` +
+		`"message":{"text":"Your order 4711 is on its way. Grüße!","metadata":"job-1"}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := sendapi.ParseRequest(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Whole calls over loopback, as many at once as there are processors; the sandbox runs in the same process.
+func BenchmarkSend(b *testing.B) {
+	srv, err := sandbox.New(sandbox.Config{Rate: -1, MaxCalls: 1000})
+	require.NoError(b, err)
+	defer srv.Close()
+	web := httptest.NewServer(srv)
+	defer web.Close()
+	client, err := sendapi.NewClient(sendapi.Config{BaseURL: web.URL})
+	require.NoError(b, err)
+	defer client.CloseIdleConnections()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := client.Send(b.Context(), page, sendapi.Text(ann, "Hello")); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package sendapi
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a request or a configuration.
+type Problem struct {
+	// Path says where: the JSON path inside a request ("message.quick_replies[2].title"), the field's
+	// name in a Config. Empty means the whole value.
+	Path string
+	// Message says what, with the limit and the size that was found. It never repeats message text.
+	Message string
+}
+
+// String returns "path: message".
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// Problems is every problem of one value, in the order of its fields. As an error it is never empty.
+type Problems []Problem
+
+// Error joins the problems with semicolons.
+func (ps Problems) Error() string {
+	texts := make([]string, len(ps))
+	for i, p := range ps {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// err avoids the trap of a non-nil error that holds no problem.
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
+
+// step is one part of a JSON path: a member's name, or an index where the name is empty.
+type step struct {
+	key   string
+	index int
+}
+
+// path is where a walk through a request stands. It becomes text only when there is a problem to
+// report, so that a correct request costs no path strings.
+type path []step
+
+// to returns the JSON path of a member of the place that p stands at.
+func (p path) to(key string) string {
+	var b strings.Builder
+	for _, s := range p {
+		s.write(&b)
+	}
+	if key != "" {
+		step{key: key}.write(&b)
+	}
+	return b.String()
+}
+
+func (s step) write(b *strings.Builder) {
+	if s.key == "" {
+		b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		return
+	}
+	if b.Len() > 0 {
+		b.WriteByte('.')
+	}
+	b.WriteString(s.key)
+}

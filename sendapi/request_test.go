@@ -1,0 +1,282 @@
+package sendapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/sendapi"
+)
+
+var ann = sendapi.ID("1234")
+
+func golden() map[string]struct {
+	req  *sendapi.Request
+	json string
+} {
+	const to = `{"recipient":{"id":"1234"},`
+	const update = to + `"messaging_type":"UPDATE","message":`
+	type row = struct {
+		req  *sendapi.Request
+		json string
+	}
+	return map[string]row{
+		"text": {sendapi.Text(ann, "Grüße \"x\"\n<b>\u0001"), update + `{"text":"Grüße \"x\"\n<b>\u0001"}}`},
+		"answer": {
+			sendapi.Text(ann, "yes").AsResponse(),
+			to + `"messaging_type":"RESPONSE","message":{"text":"yes"}}`,
+		},
+		"tagged": {
+			sendapi.Text(ann, "hi").Tagged(sendapi.TagHumanAgent),
+			to + `"messaging_type":"MESSAGE_TAG","message":{"text":"hi"},"tag":"HUMAN_AGENT"}`,
+		},
+		"quick replies": {
+			sendapi.Text(ann, "which?").Offering(sendapi.Choice("Red", "r"),
+				sendapi.QuickReply{ContentType: sendapi.ReplyEmail}),
+			update + `{"text":"which?","quick_replies":[{"content_type":"text","title":"Red","payload":"r"},` +
+				`{"content_type":"user_email"}]}}`,
+		},
+		"image by url": {
+			sendapi.MediaURL(ann, sendapi.Image, "https://example.com/a.png"),
+			update + `{"attachment":{"type":"image","payload":{"url":"https://example.com/a.png"}}}}`,
+		},
+		"video by id": {
+			sendapi.MediaID(ann, sendapi.Video, "99"),
+			update + `{"attachment":{"type":"video","payload":{"attachment_id":"99"}}}}`,
+		},
+		"reusable file": {
+			&sendapi.Request{Recipient: ann, Message: &sendapi.Message{Attachment: &sendapi.Attachment{
+				Type: sendapi.File, Payload: &sendapi.Media{URL: "https://example.com/a.pdf", Reusable: true},
+			}}},
+			to + `"message":{"attachment":{"type":"file",` +
+				`"payload":{"url":"https://example.com/a.pdf","is_reusable":true}}}}`,
+		},
+		"cards": {
+			sendapi.Cards(ann, sendapi.Element{
+				Title: "Shoe", Subtitle: "Red", ImageURL: "https://example.com/s.png",
+				DefaultAction: &sendapi.Button{Type: sendapi.ButtonURL, URL: "https://example.com/s"},
+				Buttons:       []sendapi.Button{sendapi.Postback("Buy", "buy:1")},
+			}),
+			update + `{"attachment":{"type":"template","payload":{"template_type":"generic","elements":[` +
+				`{"title":"Shoe","subtitle":"Red","image_url":"https://example.com/s.png",` +
+				`"default_action":{"type":"web_url","url":"https://example.com/s"},` +
+				`"buttons":[{"type":"postback","title":"Buy","payload":"buy:1"}]}]}}}}`,
+		},
+		"buttons": {
+			sendapi.Buttons(ann, "Need help?", sendapi.Link("Site", "https://example.com"),
+				sendapi.Call("Call us", "+15105551234")),
+			update + `{"attachment":{"type":"template","payload":{"template_type":"button","text":"Need help?",` +
+				`"buttons":[{"type":"web_url","title":"Site","url":"https://example.com"},` +
+				`{"type":"phone_number","title":"Call us","payload":"+15105551234"}]}}}}`,
+		},
+		"typing": {sendapi.Action(ann, sendapi.TypingOn), to + `"sender_action":"typing_on"}`},
+		"react": {
+			sendapi.React(ann, "m_1", "❤"),
+			to + `"sender_action":"react","payload":{"message_id":"m_1","reaction":"❤"}}`,
+		},
+		"unreact": {sendapi.Unreact(ann, "m_1"), to + `"sender_action":"unreact","payload":{"message_id":"m_1"}}`},
+		"options": {
+			&sendapi.Request{
+				Recipient: ann, NotificationType: sendapi.NotifyNone, PersonaID: "77",
+				ReplyTo: &sendapi.ReplyTo{MID: "m_0"}, Message: &sendapi.Message{Text: "x", Metadata: "job-1"},
+			},
+			to + `"message":{"text":"x","metadata":"job-1"},"notification_type":"NO_PUSH","persona_id":"77",` +
+				`"reply_to":{"mid":"m_0"}}`,
+		},
+		"user_ref": {sendapi.Text(sendapi.UserRef("r-1"), "x"),
+			`{"recipient":{"user_ref":"r-1"},"messaging_type":"UPDATE","message":{"text":"x"}}`},
+		"comment": {sendapi.Text(sendapi.Comment("1_2"), "x"),
+			`{"recipient":{"comment_id":"1_2"},"messaging_type":"UPDATE","message":{"text":"x"}}`},
+		"post": {sendapi.Text(sendapi.Post("1_3"), "x"),
+			`{"recipient":{"post_id":"1_3"},"messaging_type":"UPDATE","message":{"text":"x"}}`},
+		"phone": {
+			sendapi.Text(sendapi.Recipient{
+				PhoneNumber: "+1(212)555-2368", Name: &sendapi.Name{First: "Ann", Last: "Lee"},
+			}, "x"),
+			`{"recipient":{"phone_number":"+1(212)555-2368","name":{"first_name":"Ann","last_name":"Lee"}},` +
+				`"messaging_type":"UPDATE","message":{"text":"x"}}`,
+		},
+		"one-time token": {sendapi.Text(sendapi.Recipient{OneTimeNotifToken: "t"}, "x"),
+			`{"recipient":{"one_time_notif_token":"t"},"messaging_type":"UPDATE","message":{"text":"x"}}`},
+		"recurring token": {sendapi.Text(sendapi.Recipient{NotificationMessagesToken: "t"}, "x"),
+			`{"recipient":{"notification_messages_token":"t"},"messaging_type":"UPDATE","message":{"text":"x"}}`},
+	}
+}
+
+func TestRequestJSON(t *testing.T) {
+	t.Parallel()
+	for name, row := range golden() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := row.req.MarshalJSON()
+			require.NoError(t, err)
+			assert.Equal(t, row.json, string(got))
+			assert.NoError(t, row.req.Validate())
+
+			read, err := sendapi.ParseRequest(got)
+			require.NoError(t, err)
+			assert.Equal(t, row.req, read, "what was written must read back as the same value")
+		})
+	}
+}
+
+// Each line comes back with the same meaning, whatever of it this version has a field for.
+func TestRequestKeepsWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		`{}`,
+		`{"recipient":{}}`,
+		`{"recipient":{"id":"1","future":{"a":[1,2.50,null]}},"new_top":true,"messaging_type":null}`,
+		`{"recipient":{"id":"1"},"message":{"text":"","sticker_id":369239263222822}}`,
+		`{"recipient":{"id":"1"},"message":{"dynamic_text":{"text":"{first_name}","fallback_text":"you"}}}`,
+		`{"recipient":{"id":"1"},"message":{"template":{"name":"n","language":{"code":"en"},"components":[]}},` +
+			`"messaging_type":"UTILITY"}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"template","payload":{"template_type":"receipt",` +
+			`"elements":[{"title":"x","price":0}],"order_number":"7"},"more":1}}}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"template","payload":{"template_type":"generic",` +
+			`"sharable":false,"x":1,"elements":[{"title":"t","item_url":"u","buttons":[],"default_action":` +
+			`{"type":"web_url","url":"https://x.y","z":"1"}}]}}}}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"template","payload":{"template_type":"button",` +
+			`"text":"t","buttons":[{"type":"game_play","title":"t","game_metadata":{"player_id":"1"}}]}}}}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"image",` +
+			`"payload":{"attachment_id":12,"is_reusable":false}}}}`,
+		`{"recipient":{"id":"1"},"message":{"text":"x",` +
+			`"quick_replies":[{"content_type":"text","title":"t","payload":5}]}}`,
+		`{"recipient":{"id":"1"},"message":{"text":"x","quick_replies":[]},"reply_to":"m_1","persona_id":5}`,
+		`{"recipient":{"id":"1","name":{"first_name":"A","middle_name":"B"}},"payload":{"message_id":"m","x":1}}`,
+		`{"recipient":{"id":"1"},"reply_to":{"mid":"m","x":[]},"a\u0062c":"\ud83d\ude00","":0}`,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			req, err := sendapi.ParseRequest([]byte(line))
+			require.NoError(t, err)
+			got, err := json.Marshal(req)
+			require.NoError(t, err)
+			assert.JSONEq(t, line, string(got))
+		})
+	}
+}
+
+func TestRequestFieldsWinOverWhatWasKept(t *testing.T) {
+	t.Parallel()
+	req, err := sendapi.ParseRequest([]byte(`{"recipient":{"id":"1"},"tag":null,"persona_id":5,"new":1}`))
+	require.NoError(t, err)
+	req.Tag, req.PersonaID = sendapi.TagHumanAgent, "6"
+	got, err := json.Marshal(req)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"recipient":{"id":"1"},"tag":"HUMAN_AGENT","persona_id":"6","new":1}`, string(got))
+}
+
+func TestParseRequestSaysWhere(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		``:                                    "invalid JSON at byte 0: unexpected end of JSON input",
+		`{"recipient":`:                       "invalid JSON at byte 13: unexpected end of JSON input",
+		`{} {}`:                               "invalid JSON at byte 4: invalid character '{' after top-level value",
+		`[]`:                                  "must be an object, not an array",
+		`null`:                                "must be an object, not null",
+		`{"recipient":"1"}`:                   "recipient: must be an object, not a string",
+		`{"recipient":{"id":1}}`:              "recipient.id: must be a string, not a number",
+		`{"tag":"A","tag":"B"}`:               `has the member "tag" twice`,
+		`{"message":{"text":"a","text":"b"}}`: `message: has the member "text" twice`,
+		"{\"tag\":\"\xff\"}":                  "invalid JSON: not UTF-8",
+		`{"message":{"quick_replies":{}}}`:    "message.quick_replies: must be an array, not an object",
+		`{"message":{"quick_replies":[{"title":1},{"title":[]}]},"sender_action":true}`: "" +
+			"message.quick_replies[0].title: must be a string, not a number; " +
+			"message.quick_replies[1].title: must be a string, not an array; " +
+			"sender_action: must be a string, not true or false",
+		`{"message":{"attachment":{"type":"image","payload":{"is_reusable":"yes"}}}}`: "" +
+			"message.attachment.payload.is_reusable: must be true or false, not a string",
+	} {
+		t.Run(data, func(t *testing.T) {
+			t.Parallel()
+			_, err := sendapi.ParseRequest([]byte(data))
+			assert.EqualError(t, err, want)
+			assert.IsType(t, sendapi.Problems{}, err)
+		})
+	}
+}
+
+func TestParseRequestOfManyMembers(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, `,"k%d":1`, i)
+	}
+	_, err := sendapi.ParseRequest([]byte("{" + b.String()[1:] + "}"))
+	require.NoError(t, err)
+	_, err = sendapi.ParseRequest([]byte("{" + b.String()[1:] + `,"k5":2}`))
+	assert.EqualError(t, err, `has the member "k5" twice`)
+}
+
+func TestPartsInOtherJSON(t *testing.T) {
+	t.Parallel()
+	type campaign struct {
+		Message sendapi.Message         `json:"message"`
+		Buttons []sendapi.Button        `json:"buttons"`
+		Card    *sendapi.Element        `json:"card"`
+		To      sendapi.Recipient       `json:"to"`
+		Null    sendapi.QuickReply      `json:"null"`
+		Media   sendapi.Media           `json:"media"`
+		React   sendapi.Reaction        `json:"react"`
+		Reply   sendapi.ReplyTo         `json:"reply"`
+		Name    sendapi.Name            `json:"name"`
+		Attach  sendapi.Attachment      `json:"attach"`
+		Cards   sendapi.GenericTemplate `json:"cards"`
+		Text    sendapi.ButtonTemplate  `json:"text"`
+	}
+	const in = `{"message":{"text":"hi","x":1},"buttons":[{"type":"postback","title":"t","payload":"p"}],
+		"card":{"title":"c"},"to":{"id":"1"},"null":{},"media":{"url":"u"},"react":{"message_id":"m"},
+		"reply":{"mid":"m"},"name":{"first_name":"A"},"attach":{"type":"x","payload":[1]},
+		"cards":{"template_type":"generic"},"text":{"template_type":"button","text":"t"}}`
+	var c campaign
+	require.NoError(t, json.Unmarshal([]byte(strings.Replace(in, `"null":{}`, `"null":null`, 1)), &c))
+	out, err := json.Marshal(c)
+	require.NoError(t, err)
+	assert.JSONEq(t, in, string(out))
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for want, to := range map[string]sendapi.Recipient{
+		"":                              {},
+		"id:1234":                       ann,
+		"user_ref:r-1":                  sendapi.UserRef("r-1"),
+		"phone_number:+12125552368":     sendapi.Phone("+1 (212) 555-2368"),
+		"comment_id:1_2":                sendapi.Comment("1_2"),
+		"post_id:1_3":                   sendapi.Post("1_3"),
+		"one_time_notif_token:a":        {OneTimeNotifToken: "a"},
+		"notification_messages_token:b": {NotificationMessagesToken: "b"},
+	} {
+		assert.Equal(t, want, to.Address())
+	}
+}
+
+func TestClassOfARequest(t *testing.T) {
+	t.Parallel()
+	const url = "https://example.com/x"
+	for name, row := range map[string]struct {
+		req                    *sendapi.Request
+		media, fetches, answer bool
+	}{
+		"text":         {req: sendapi.Text(ann, "x")},
+		"answer":       {req: sendapi.Text(ann, "x").AsResponse(), answer: true},
+		"action":       {req: sendapi.Action(ann, sendapi.MarkSeen), answer: true},
+		"image by url": {req: sendapi.MediaURL(ann, sendapi.Image, url), fetches: true},
+		"audio by url": {req: sendapi.MediaURL(ann, sendapi.Audio, url), media: true, fetches: true},
+		"video by id":  {req: sendapi.MediaID(ann, sendapi.Video, "1"), media: true},
+		"file by id":   {req: sendapi.MediaID(ann, sendapi.File, "1")},
+		"cards":        {req: sendapi.Cards(ann)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, row.media, row.req.Media(), "Media")
+			assert.Equal(t, row.fetches, row.req.FetchesMedia(), "FetchesMedia")
+			assert.Equal(t, row.answer, row.req.Answer(), "Answer")
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package sendapi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func read(status int, body string, action bool) (*Response, *Error) {
+	a := answer{status: status, header: make(http.Header), body: []byte(body), whole: true}
+	res, err := a.interpret("1001", action, redactor{})
+	e, _ := errors.AsType[*Error](err)
+	return res, e
+}
+
+func TestSuccessShapes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]Response{
+		`{"recipient_id":"1","message_id":"m_1"}`: {RecipientID: "1", MessageID: "m_1"},
+		`{"message_id":"mid.$x"}`:                 {MessageID: "mid.$x"},
+		`{"recipient_id":1,"message_id":"m_1","attachment_id":15}`: {
+			RecipientID: "1", MessageID: "m_1", AttachmentID: "15",
+		},
+		`{"recipient":{"id":"1","message_id":"m_1"}}`:                    {RecipientID: "1", MessageID: "m_1"},
+		`{"message_id":"m_1","error":{"code":100}}`:                      {MessageID: "m_1"},
+		`{"recipient_id":[],"message_id":"m_1","thread_key":{},"x":[1]}`: {MessageID: "m_1"},
+	} {
+		res, e := read(200, body, false)
+		if assert.Nil(t, e, body) {
+			assert.Equal(t, want, *res, body)
+		}
+	}
+	res, e := read(200, `{"recipient_id":"1"}`, true)
+	require.Nil(t, e)
+	assert.Equal(t, Response{RecipientID: "1"}, *res, "a sender action has no message id")
+	_, e = read(200, `{}`, true)
+	assert.Nil(t, e)
+}
+
+func TestSuccessThatIsNone(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		``, `{}`, `[]`, `null`, `"m_1"`, `{"recipient_id":"1"}`, `{"message_id":""}`, `{"message_id":null}`,
+		`{"message_id":{}}`, `<html>`, `{"message_id":"m_1"`, `{"recipient":"m_1"}`, `{"error":"x"}`,
+	} {
+		_, e := read(200, body, false)
+		if assert.NotNil(t, e, body) {
+			assert.Equal(t, KindUnknownOutcome, e.Kind, body)
+		}
+	}
+	_, e := read(200, `<html>`, true)
+	assert.Equal(t, KindUnknownOutcome, e.Kind, "a sender action too")
+	_, e = read(200, `{"error":{"code":613}}`, true)
+	assert.Equal(t, KindRateLimit, e.Kind)
+}
+
+func TestErrorEnvelope(t *testing.T) {
+	t.Parallel()
+	_, e := read(400, `{"error":{"message":"(#10) too late","type":"OAuthException","code":10,`+
+		`"error_subcode":2018278,"error_data":{"x":1},"fbtrace_id":"Abc"}}`, false)
+	assert.Equal(t, &Error{
+		Kind: KindWindow, Status: 400, Code: 10, Subcode: 2018278,
+		Message: "(#10) too late", Type: "OAuthException", TraceID: "Abc",
+	}, e)
+	assert.EqualError(t, e, "window: code 10/2018278: (#10) too late")
+
+	_, e = read(400, `{"error":{"message":7,"type":[],"code":"613",`+
+		`"error_subcode":"1996","is_transient":"yes"}}`, false)
+	assert.EqualError(t, e, "rate limit (app): code 613/1996", "one odd member does not cost the others")
+	_, e = read(502, "<html>", false)
+	assert.EqualError(t, e, "unknown outcome: HTTP 502: the answer is not one of the platform")
+}
+
+func TestBrokenOffAnswer(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]Kind{200: KindUnknownOutcome, 400: KindTransient, 500: KindUnknownOutcome} {
+		a := answer{status: status, header: make(http.Header), body: []byte(`{"message_id":"m_1"}`)}
+		_, err := a.interpret("1001", false, redactor{})
+		assert.ErrorIs(t, err, want, "%d", status)
+	}
+}
+
+func TestRetryAfterGoesWithLimitsOnly(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		`{"error":{"code":613}}`: true, `{"error":{"code":2}}`: true, `{"error":{"code":190}}`: false,
+	} {
+		a := answer{status: 400, header: header("Retry-After", "30"), body: []byte(body), whole: true}
+		_, err := a.interpret("1001", false, redactor{})
+		e, ok := errors.AsType[*Error](err)
+		require.True(t, ok, body)
+		assert.Equal(t, want, e.RetryAfter > 0, body)
+	}
+}
+
+func TestRedactor(t *testing.T) {
+	t.Parallel()
+	page := Page{ID: "1001", Token: "EAAtoken", AppSecret: "s3cret"}
+	for name, row := range map[string]struct{ body, in, want string }{
+		"nothing to hide": {`{}`, "(#100) Invalid parameter", "(#100) Invalid parameter"},
+		"credentials":     {`{}`, "EAAtoken s3cret " + page.proof(), "[redacted] [redacted] [redacted]"},
+		"text":            {`{"message":{"text":"my secret plan"}}`, "bad: my secret plan!", "bad: [redacted]!"},
+		"text, cut off": {
+			`{"message":{"text":"my secret plan for you"}}`, "bad: my secret plan f...", "bad: [redacted]...",
+		},
+		"text, twice":   {`{"message":{"text":"abcdef"}}`, "abcdefabcdef", "[redacted][redacted]"},
+		"text, escaped": {`{"message":{"text":"say \"boo\" to them"}}`, `bad: say \"boo\" to them`, "bad: [redacted]"},
+		"short text":    {`{"message":{"text":"no"}}`, `"no" is not nothing`, `"[redacted]" is not nothing`},
+		"title in template": {
+			`{"message":{"attachment":{"payload":{"elements":[{"title":"Blue shoes"}]}}}}`,
+			"Blue shoes?", "[redacted]?",
+		},
+		"recipient": {`{"recipient":{"id":"12345"}}`, "user 12345", "user [redacted]"},
+		"enumerations stay": {
+			`{"messaging_type":"UPDATE","message":{"attachment":{"type":"image"}}}`,
+			"UPDATE image", "UPDATE image",
+		},
+		"one line": {`{}`, "a\nb\x00c\xff\u2028d", "a b c\uFFFD d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, row.want, redactor{page, []byte(row.body)}.clean(row.in))
+		})
+	}
+	long := redactor{}.clean(strings.Repeat("é", 1000))
+	assert.Equal(t, maxMessage, utf8.RuneCountInString(long))
+}
+
+func FuzzResponse(f *testing.F) {
+	f.Add(200, `{"recipient_id":"1","message_id":"m_1"}`)
+	f.Add(400, `{"error":{"message":"(#100) x secret text y","code":100,"error_subcode":2018001}}`)
+	f.Add(500, `<html>`)
+	f.Add(200, `{"recipient":{"id":1,"message_id":2}}`)
+	body := []byte(`{"message":{"text":"secret text"}}`)
+	f.Fuzz(func(t *testing.T, status int, data string) {
+		a := answer{status: status, header: make(http.Header), body: []byte(data), whole: true}
+		res, err := a.interpret("1001", false, redactor{Page{Token: "EAAtoken"}, body})
+		if err == nil {
+			require.NotEmpty(t, res.MessageID)
+			return
+		}
+		e, ok := errors.AsType[*Error](err)
+		require.True(t, ok)
+		require.Contains(t, Kinds(), e.Kind)
+		require.NotContains(t, err.Error(), "secret text")
+		require.NotContains(t, err.Error(), "EAAtoken")
+	})
+}

@@ -1,0 +1,80 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Call is one call as the sandbox saw it.
+type Call struct {
+	// At is when the call arrived: when its headers were read, before anything else was done.
+	At time.Time
+	// Done is when it was answered or dropped; zero while it waits.
+	Done time.Time
+	// PageID is the page of the path.
+	PageID string
+	// Recipient is the address as in sendapi.Recipient.Address; empty when the body could not be read.
+	Recipient string
+	// Accepted is true for a message or sender action that was accepted, also when the answer was dropped.
+	Accepted bool
+	// Status is the HTTP status; 0 when the connection was dropped instead.
+	Status int
+	// Code and Subcode are those of a refusal.
+	Code, Subcode int
+	// MessageID is the id of an accepted message.
+	MessageID string
+	// Body is the request. It must not be changed.
+	Body json.RawMessage
+}
+
+// record remembers the newest calls. It is a slice that grows to its limit and then goes round.
+type record struct {
+	mu    sync.Mutex
+	limit uint64
+	calls []Call
+	next  uint64 // the number of the next call
+}
+
+func newRecord(limit int) *record { return &record{limit: uint64(limit)} }
+
+// add returns the number of the call, for done.
+func (r *record) add(c Call) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seq := r.next
+	r.next++
+	if uint64(len(r.calls)) < r.limit {
+		r.calls = append(r.calls, c)
+	} else {
+		r.calls[seq%r.limit] = c
+	}
+	return seq
+}
+
+func (r *record) done(seq uint64, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next-seq <= uint64(len(r.calls)) {
+		r.calls[seq%r.limit].Done = at
+	}
+}
+
+func (r *record) all(want func(*Call) bool) []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []Call
+	n := uint64(len(r.calls))
+	for seq := r.next - n; seq < r.next; seq++ {
+		if c := &r.calls[seq%r.limit]; want(c) {
+			found = append(found, *c)
+		}
+	}
+	return found
+}
+
+func (r *record) dropped() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return int(r.next) - len(r.calls)
+}

@@ -1,0 +1,87 @@
+package sendapi
+
+import "net/http"
+
+// verdict is what a code means for a sender.
+type verdict struct {
+	kind  Kind
+	scope Scope
+}
+
+// rule is one row of the verdict table.
+type rule struct {
+	code, subcode int // subcode 0: whatever subcode has no rule of its own
+	verdict
+	source string
+}
+
+type codes struct{ code, subcode int }
+
+var (
+	byCodes  = index(rules)
+	byNumber = index(numbers)
+)
+
+func index(rows []rule) map[codes]verdict {
+	m := make(map[codes]verdict, len(rows))
+	for _, r := range rows {
+		m[codes{r.code, r.subcode}] = r.verdict
+	}
+	return m
+}
+
+// judge finds the verdict for an error that the platform explained: by code and subcode; by a number
+// that is documented bare and comes as either of the two; by the code; by a range. For a code that nothing
+// is known about, the platform's own hint counts, then the HTTP status.
+func judge(status, code, subcode int, hint bool) verdict {
+	if v, ok := byCodes[codes{code, subcode}]; ok && subcode != 0 {
+		return v
+	}
+	for _, number := range [...]int{subcode, code} {
+		if v, ok := byNumber[codes{code: number}]; ok {
+			return v
+		}
+	}
+	if v, ok := byCodes[codes{code: code}]; ok {
+		return v
+	}
+	for _, r := range ranges {
+		if r.from <= code && code <= r.to {
+			return r.verdict
+		}
+	}
+	return judgeUnknown(status, hint)
+}
+
+// judgeUnknown decides for a code without a verdict. The platform did answer, so nothing was sent.
+func judgeUnknown(status int, hint bool) verdict {
+	switch {
+	case hint || status >= http.StatusInternalServerError:
+		return transient
+	case status == http.StatusTooManyRequests:
+		return pageLimit
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return auth
+	}
+	return invalid
+}
+
+// judgeStatus decides when the body says nothing: it was cut off, too large, or not the platform's, as from a
+// proxy. With a 3xx or 4xx nothing was sent; since nobody said that the message is at fault, it must not be lost
+// to that answer. Of a 5xx or an unreadable 200 nobody knows.
+func judgeStatus(status int) verdict {
+	switch status {
+	case http.StatusTooManyRequests:
+		return pageLimit
+	case http.StatusRequestEntityTooLarge:
+		return invalid
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusProxyAuthRequired, http.StatusGone:
+		// The address or the access is wrong, which holds for every message of the page.
+		return auth
+	}
+	if 300 <= status && status < 500 {
+		return transient
+	}
+	return unknown
+}
