@@ -45,7 +45,9 @@ func TestEveryKeyCanBeSetFromTheEnvironment(t *testing.T) {
 func TestAPagesOwnRatesComeFirst(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	cfg.Pages = []config.Page{{ID: "1"}, {ID: "2", Rates: config.Rates{Rate: 5}}, {ID: "3", Rates: config.Rates{3, 2, 1}}}
+	cfg.Pages = []config.Page{
+		{ID: "1"}, {ID: "2", Rates: config.Rates{Rate: 5}}, {ID: "3", Rates: config.Rates{Rate: 3, BulkRate: 2, MediaRate: 1}},
+	}
 	for id, want := range map[string]config.Rates{
 		"1": {Rate: 30, BulkRate: 0.9, MediaRate: 10},
 		"2": {Rate: 5, BulkRate: 0.9, MediaRate: 10},

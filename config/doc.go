@@ -24,8 +24,8 @@
 // Each entry of pages has an id, a token as access_token or access_token_file, and optionally
 // app_secret or app_secret_file and its own rate, bulk_rate and media_rate.
 //
-// In the file, ${VAR} in a value is replaced from the environment; $${ stands for a plain ${.
-// A file that a key names is looked for beside the configuration file.
+// SENDPACE_CONFIG may name the file. In it, ${VAR} in a value is replaced from the environment; $${ stands for a
+// plain ${. A file that a key names is looked for beside the configuration file.
 //
 // Load reports every problem at once, each by its key and with what to type instead. No problem, warning or
 // printed [Config] repeats a value that could be a secret.

@@ -13,7 +13,7 @@ func ExampleLoad() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "sendpace.yaml")
 	if err := os.WriteFile(path, []byte(`
 pages:

@@ -33,7 +33,8 @@ func expand(s string, env map[string]string) (string, error) {
 			return "", errors.Join(append(problems,
 				errors.New("has a ${ without a variable's name and a }; type ${VAR}, or $${ for a plain ${"))...)
 		case !set:
-			problems = append(problems, fmt.Errorf("the variable %s is not set; set it, or type $${ for a plain ${", name))
+			problems = append(problems,
+				fmt.Errorf("the variable %s is not set; set it, or type $${ for a plain ${", name))
 		}
 		b.WriteString(before + value)
 		s = rest

@@ -78,7 +78,7 @@ var fields = []field[Config]{
 	key("worker.send_timeout", func(c *Config) *time.Duration { return &c.Worker.SendTimeout },
 		length(100*time.Millisecond, 10*time.Minute)),
 	key("worker.shutdown_timeout", func(c *Config) *time.Duration { return &c.Worker.ShutdownTimeout },
-		length(100*time.Millisecond, 20*time.Minute)),
+		length(time.Second, 20*time.Minute)),
 	key("log.level", func(c *Config) *string { return &c.Log.Level },
 		oneOf("trace", "debug", "info", "warn", "error")),
 	key("log.format", func(c *Config) *string { return &c.Log.Format }, oneOf("json", "console", "auto")),

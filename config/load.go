@@ -21,6 +21,8 @@ import (
 const (
 	// DefaultPath is read if no path is given and it is there.
 	DefaultPath = "sendpace.yaml"
+	// pathEnv is the variable that names the file.
+	pathEnv = envPrefix + "CONFIG"
 	// maxFile holds thousands of pages. The cap keeps a wrong path, such as a device, from filling the memory.
 	maxFile = 4 << 20
 	// maxSecretFile is far above the length of any token.
@@ -29,9 +31,10 @@ const (
 	flagKey = "sendpace/config-key"
 )
 
-// Source says where a configuration comes from. The zero Source reads DefaultPath if it is there.
+// Source says where a configuration comes from.
 type Source struct {
-	// Path is the YAML file. It must be there if it is named; empty means DefaultPath, if that is there.
+	// Path is the YAML file. Empty means the one that SENDPACE_CONFIG names in Env. A file that is named must be there;
+	// if none is, DefaultPath is read if it is there.
 	Path string
 	// Env are variables as os.Environ returns them.
 	Env []string
@@ -53,6 +56,9 @@ func Bind(flags *pflag.FlagSet, flag, key string) error {
 // Config; warnings are returned either way.
 func Load(src Source) (*Config, []Warning, error) {
 	l := &loader{cfg: Default(), env: variables(src.Env), from: map[string]string{}, path: src.Path}
+	if l.path == "" {
+		l.path = l.env[pathEnv]
+	}
 	data, err := l.open()
 	if err != nil {
 		l.problem("", "%s", err)
@@ -90,7 +96,7 @@ func (l *loader) open() ([]byte, error) {
 	}
 	l.path = path
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("there is no such file; check --config")
+		return nil, errors.New("there is no such file; check --config or " + pathEnv)
 	}
 	return data, err
 }
@@ -166,7 +172,7 @@ func (l *loader) fromEnv() func(string, string) (string, any) {
 			l.from[key] = name
 			return key, value
 		}
-		if !ok {
+		if !ok && name != pathEnv {
 			// Not a problem: others may set variables that begin the same way, as Kubernetes does for services.
 			if near := nearest(known, name); near != "" {
 				l.warn(printable(name), "this variable is not read; did you mean %s?", near)

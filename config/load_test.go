@@ -116,12 +116,27 @@ func TestTheFileIsLookedForInTheWorkingDirectory(t *testing.T) {
 	assert.InDelta(t, 0.25, cfg.Defaults.BulkRate, 0)
 }
 
+func TestAVariableMayNameTheFile(t *testing.T) {
+	t.Parallel()
+	path := write(t, "c.yaml", "defaults: {rate: 6}")
+	other := write(t, "c.yaml", "defaults: {rate: 7}")
+	cfg, warnings, err := config.Load(config.Source{Env: []string{"SENDPACE_CONFIG=" + path}})
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	assert.InDelta(t, 6, cfg.Defaults.Rate, 0)
+	cfg, _, err = config.Load(config.Source{Path: other, Env: []string{"SENDPACE_CONFIG=" + path}})
+	require.NoError(t, err)
+	assert.InDelta(t, 7, cfg.Defaults.Rate, 0)
+	_, _, err = config.Load(config.Source{Env: []string{"SENDPACE_CONFIG=" + path + "x"}})
+	require.ErrorContains(t, err, "there is no such file")
+}
+
 func TestFilesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	huge := write(t, "huge.yaml", strings.Repeat("# padding\n", 500_000))
 	for path, want := range map[string]string{
-		filepath.Join(dir, "absent.yaml"): "there is no such file; check --config",
+		filepath.Join(dir, "absent.yaml"): "there is no such file; check --config or SENDPACE_CONFIG",
 		dir:                               "cannot be read: is a directory",
 		huge:                              "is larger than 4096 KiB, the most that is read",
 	} {

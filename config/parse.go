@@ -81,7 +81,8 @@ func length(shortest, longest time.Duration) parser[time.Duration] {
 		s, _ := raw.(string)
 		d, err := time.ParseDuration(strings.TrimSpace(s))
 		if err != nil || d < shortest || d > longest {
-			return 0, fmt.Sprintf("must be a time with its unit, from %s to %s, such as 15s", short(shortest), short(longest))
+			return 0, fmt.Sprintf("must be a time with its unit, from %s to %s, such as 15s",
+				short(shortest), short(longest))
 		}
 		return d, ""
 	}

@@ -144,11 +144,9 @@ func hostPort(s, port string) (string, bool) {
 		s += ":" + port
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || !(hostName.MatchString(host) || net.ParseIP(host) != nil) {
-		return "", false
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return net.JoinHostPort(host, port), err == nil && n > 0
+	named := hostName.MatchString(host) || net.ParseIP(host) != nil
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	return net.JoinHostPort(host, port), err == nil && named && portErr == nil && n > 0
 }
 
 func (a *RedisAddress) readDB(path string) error {

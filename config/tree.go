@@ -32,7 +32,8 @@ func (l *loader) known(file map[string]any) map[string]any {
 func (l *loader) section(prefix string, known []string, raw any) map[string]any {
 	values, ok := raw.(map[string]any)
 	if !ok && raw != nil {
-		l.problem(prefix, "must hold keys of its own, one a line and indented: %s", strings.Join(below(prefix, known), ", "))
+		l.problem(prefix, "must hold keys of its own, one a line and indented: %s",
+			strings.Join(below(prefix, known), ", "))
 		return nil
 	}
 	out := map[string]any{}

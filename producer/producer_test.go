@@ -44,7 +44,7 @@ func TestBadJobsNameTheField(t *testing.T) {
 			"request.recipient", ""},
 		{"message with sender_action",
 			`{"page_id":"1","request":{"recipient":{"id":"2"},"sender_action":"typing_on","message":{"text":"x"}}}`,
-			"request", "sender_action"},
+			"request.sender_action", "message"},
 		{"a page that is not configured", `{"page_id":"77","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
 			"page_id", "77"},
 		{"no page", `{"request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`, "page_id", "missing"},

@@ -108,7 +108,8 @@ func BenchmarkBesideABacklog(b *testing.B) {
 		var took []time.Duration
 		for i := range 50 {
 			begin := time.Now()
-			f.enqueue("1002", 1, 1)
+			_, err := f.producer.Enqueue(context.Background(), job("1002", fmt.Sprint(i), "1"))
+			require.NoError(b, err)
 			require.Eventually(b, func() bool { return paceOf(f.sandbox.Accepted(), "1002").Count == i+1 },
 				10*time.Second, time.Millisecond)
 			calls := f.sandbox.Accepted()

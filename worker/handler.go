@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -40,14 +41,14 @@ func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	defer h.pacer.Done(id)
 	d, err := newDelivery(ctx, id, t)
 	if err != nil {
-		return h.end(ctx, d, Failed, err)
+		return h.endUnsent(ctx, d, Failed, err)
 	}
 	page, ok := h.pages[d.job.PageID]
 	if !ok {
 		return h.holdForToken(ctx, d)
 	}
 	if d.expired() {
-		return h.end(ctx, d, Expired, errExpired)
+		return h.endUnsent(ctx, d, Expired, errExpired)
 	}
 	verdict, err := h.pacer.Await(ctx, id, d.route)
 	if err != nil {
@@ -89,7 +90,7 @@ func (d delivery) expired() bool {
 // send makes the call and does what its answer asks for.
 func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error {
 	start := time.Now()
-	resp, err := h.sender.SendRaw(ctx, page, d.job.Request)
+	resp, err := h.sender.SendRaw(h.watchDeparture(ctx, d), page, d.job.Request)
 	took := time.Since(start)
 	next := decide(err, d.job.PageID, d.attempt, h.maxAttempts)
 	if next.free && d.last {
@@ -113,6 +114,19 @@ func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error
 		return nil
 	}
 	return h.end(ctx, d, next.outcome, err)
+}
+
+// watchDeparture tells the pacer when the request was really written.
+func (h *handler) watchDeparture(ctx context.Context, d delivery) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			brief, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			if err := h.pacer.Left(brief, d.id, time.Now()); err != nil {
+				h.line(d, h.log.Warn()).Err(err).Msg("could not note that the message left late")
+			}
+		},
+	})
 }
 
 // stop pauses or holds what the error names. The fleet must know before anything else happens.
@@ -144,6 +158,14 @@ func (h *handler) holdForToken(ctx context.Context, d delivery) error {
 	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("held: no access token is configured for the page")
 	h.pacer.GiveBack(d.id, d.route)
 	return backError{text}
+}
+
+// endUnsent ends a job whose slot others can use.
+func (h *handler) endUnsent(ctx context.Context, d delivery, o Outcome, cause error) error {
+	if err := h.pacer.Unused(ctx, d.id); err != nil {
+		h.line(d, h.log.Warn()).Err(err).Msg("its slot is lost")
+	}
+	return h.end(ctx, d, o, cause)
 }
 
 // end notes the outcome of a job that was not sent. asynq archives it, with the reason.

@@ -51,6 +51,13 @@ local function next_slot(state, lane, media, now)
   return slot
 end
 
+local function save_slots(prefix, page, state, now)
+  local last = math.max(state.page, state.bulk, state.media)
+  redis.call('SET', prefix .. 'slots:' .. page,
+    string.format('%.0f %.0f %.0f %d %d %d', state.page, state.bulk, state.media, state.span, state.count, state.before),
+    'PX', string.format('%.0f', 60000 + math.max(0, math.ceil((last - now) / 1000))))
+end
+
 -- charge takes the slot in every limit that the line is subject to.
 local function charge(prefix, page, state, every, lane, media, slot, now)
   state.page = slot + every.page
@@ -62,10 +69,7 @@ local function charge(prefix, page, state, every, lane, media, slot, now)
     state.span, state.count = span, 0
   end
   state.count = state.count + 1
-  local last = math.max(state.page, state.bulk, state.media)
-  redis.call('SET', prefix .. 'slots:' .. page,
-    string.format('%.0f %.0f %.0f %d %d %d', state.page, state.bulk, state.media, state.span, state.count, state.before),
-    'PX', string.format('%.0f', 60000 + math.max(0, math.ceil((last - now) / 1000))))
+  save_slots(prefix, page, state, now)
 end
 
 -- ended is true for a job that will not be sent any more, and so cannot go before another.

@@ -28,6 +28,9 @@ const (
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
+	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
+	// way from here to the platform.
+	slackShare = 0.6
 	// drainGrace is how long an answer of Redis is waited for after Drain. A job in an answer that is not waited for would
 	// be found only when its lease has ended.
 	drainGrace = 2 * time.Second
@@ -221,6 +224,7 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 			return p.giveBack(id, r, "head", "the page is paused"), nil
 		}
 		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
+			p.setTurn(id, turn{line: r.Line.String(), slot: slot})
 			return Verdict{Go: true}, nil
 		}
 		slot = 0 // held up for so long that others have the time now
@@ -253,6 +257,41 @@ func (p *Pacer) Done(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.turns, id)
+}
+
+// Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
+// that left later than its slot, by a stall or over a new connection. A part of the margin is left for small delays.
+func (p *Pacer) Left(ctx context.Context, id string, at time.Time) error {
+	t := p.turn(id)
+	late := at.Sub(p.clock.at(t.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
+	if t.slot == 0 || late <= 0 {
+		return nil
+	}
+	err := lateScript.Run(ctx, p.rdb, []string{p.keys.rates()},
+		p.keys.own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
+	if err != nil {
+		return fmt.Errorf("pace: late: %w", err)
+	}
+	return nil
+}
+
+// Unused gives back the slot of a job that will not be sent. It may be called only before [Pacer.Await].
+func (p *Pacer) Unused(ctx context.Context, id string) error {
+	t := p.turn(id)
+	if t.slot == 0 {
+		return nil
+	}
+	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.rates(), p.keys.due()}, p.keys.own(""), t.line, t.slot).Err()
+	if err != nil {
+		return fmt.Errorf("pace: unused: %w", err)
+	}
+	return nil
+}
+
+func (p *Pacer) setTurn(id string, t turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turns[id] = t
 }
 
 func (p *Pacer) turn(id string) turn {

@@ -411,7 +411,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
-		"take": libLua + takeLua, "admit": libLua + admitLua, "giveback": libLua + givebackLua,
+		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua, "giveback": libLua + givebackLua,
 		"finish": libLua + finishLua, "pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
@@ -444,9 +444,42 @@ func TestClockFollowsTheFastestReply(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(redis.NewClient(&redis.Options{}), Config{Margin: 1, Lead: time.Minute, Places: -1})
+	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1})
 	require.Error(t, err)
 	for _, field := range []string{"Margin", "Lead", "Places"} {
 		assert.ErrorContains(t, err, field)
 	}
+}
+
+func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		for i := range 6 {
+			d.enqueue("1", strconv.Itoa(i), "x")
+		}
+		take := func() (string, int64) {
+			got := d.ask()
+			require.Equal(t, "job", got.verb)
+			slot, err := got.us(3)
+			require.NoError(t, err)
+			d.setTurn(got.args[0], turn{line: "1:bulk", slot: slot})
+			return got.args[0], slot
+		}
+		a, slotA := take()
+		b, slotB := take()
+		_, slotC := take()
+		require.Equal(t, slotA+200_000, slotC)
+		// One stall: a leaves 60 ms late, b 30 ms. Three slots are taken, the fourth keeps its distance to a.
+		require.NoError(t, d.Left(ctx, a, d.clock.at(slotA+60_000)))
+		require.NoError(t, d.Left(ctx, b, d.clock.at(slotB+30_000)))
+		_, slotD := take()
+		assert.InDelta(t, slotA+300_000+60_000, slotD, 2)
+		e, slotE := take()
+		assert.InDelta(t, slotD+100_000, slotE, 2)
+		require.NoError(t, d.Left(ctx, e, d.clock.at(slotE)))
+		_, slotF := take()
+		assert.InDelta(t, slotE+100_000, slotF, 2, "in time: nothing moves")
+	})
 }

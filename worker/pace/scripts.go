@@ -15,6 +15,10 @@ var (
 	takeLua string
 	//go:embed admit.lua
 	admitLua string
+	//go:embed late.lua
+	lateLua string
+	//go:embed unused.lua
+	unusedLua string
 	//go:embed giveback.lua
 	givebackLua string
 	//go:embed finish.lua
@@ -30,6 +34,8 @@ var (
 var (
 	takeScript     = redis.NewScript(libLua + takeLua)
 	admitScript    = redis.NewScript(libLua + admitLua)
+	lateScript     = redis.NewScript(libLua + lateLua)
+	unusedScript   = redis.NewScript(libLua + unusedLua)
 	givebackScript = redis.NewScript(libLua + givebackLua)
 	finishScript   = redis.NewScript(libLua + finishLua)
 	pauseScript    = redis.NewScript(pauseLua)

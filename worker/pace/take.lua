@@ -54,6 +54,12 @@ local function idle(wait)
   return {stamp, 'lookout', string.format('%.0f', wait)}
 end
 
+-- time_left is how long a pause lasts, in us. PTTL drops what is less than a millisecond.
+local function time_left(key)
+  local left = redis.call('PTTL', key)
+  return left < 0 and IDLE_LINE or (left + 1) * 1000
+end
+
 if ARGV[7] == '1' then
   if redis.call('EXISTS', KEYS[2]) == 1 then
     return idle(-1)
@@ -118,11 +124,10 @@ while budget > 0 do
   local pause = ARGV[4] .. 'pause:' .. page
   if redis.call('EXISTS', KEYS[9], pause) > 0 then
     if redis.call('EXISTS', KEYS[9]) == 1 then
-      local left = redis.call('PTTL', KEYS[9])
-      return idle(left < 0 and IDLE_LINE or left * 1000)
+      return idle(time_left(KEYS[9]))
     end
-    local left = redis.call('PTTL', pause)
-    redis.call('ZADD', KEYS[6], string.format('%.0f', now + (left < 0 and IDLE_LINE or left * 1000)), line)
+    -- A line is visited a lead before it is due; this one must not be before the pause has ended.
+    redis.call('ZADD', KEYS[6], string.format('%.0f', horizon + time_left(pause)), line)
   else
     local state = load_slots(ARGV[4], page)
     local every = intervals(KEYS[7], page)

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sendpace/sendpace/sendapi/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(silence{})
+	goleak.VerifyTestMain(m)
+}
+
+// output is a command's stdout or stderr, which a test can wait for.
+type output struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	wrote chan struct{}
+}
+
+func newOutput() *output { return &output{wrote: make(chan struct{}, 1)} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.wrote <- struct{}{}:
+	default:
+	}
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// wait returns the first group of the pattern once it was written.
+func (o *output) wait(t *testing.T, pattern string) string {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(o.String()); m != nil {
+			return m[len(m)-1]
+		}
+		select {
+		case <-o.wrote:
+		case <-limit:
+			require.Fail(t, "not written within 30 s", "%s\ngot: %s", pattern, o)
+		}
+	}
+}
+
+// process is a command that runs beside the test.
+type process struct {
+	out, err *output
+	stop     func() int // as Ctrl-C does; returns the exit code
+}
+
+func start(t *testing.T, stdin io.Reader, env []string, args ...string) *process {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &process{out: newOutput(), err: newOutput()}
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, stdin, p.out, p.err, env) }()
+	p.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	t.Cleanup(func() { p.stop() })
+	return p
+}
+
+// ran is a command that has ended.
+type ran struct {
+	code     int
+	out, err string
+}
+
+func sendpace(stdin string, env []string, args ...string) ran {
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), args, strings.NewReader(stdin), &stdout, &stderr, env)
+	return ran{code, stdout.String(), stderr.String()}
+}
+
+// startRedis returns the address of a Redis of the test's own. What it cannot show is shown on a real one, in worker.
+func startRedis(t *testing.T) (url string, rdb redis.UniversalClient) {
+	t.Helper()
+	server := miniredis.NewMiniRedis()
+	server.ClockTTL(true)
+	require.NoError(t, server.StartAddr("127.0.0.1:0"))
+	rdb = redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() {
+		assert.NoError(t, rdb.Close())
+		server.Close()
+	})
+	return "redis://" + server.Addr(), rdb
+}
+
+// writeFile returns the path of a file of the test's own.
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+const pagesFile = `
+pages:
+- {id: 1001, access_token: EAABfirst, rate: 200, bulk_rate: 100}
+- {id: 1002, access_token: EAABsecond, app_secret: shhh}
+`
+
+// job is a line of an enqueue file.
+func job(page, psid, text string) string {
+	return `{"page_id":"` + page + `","request":{"recipient":{"id":"` + psid + `"},"messaging_type":"UPDATE",` +
+		`"message":{"text":"` + text + `"}}}` + "\n"
+}
+
+func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
+	t.Parallel()
+	config := writeFile(t, "c.yaml", pagesFile)
+	bad := writeFile(t, "bad.yaml", "defaults: {rate: -1}\nrediss: {}")
+	for args, want := range map[string]string{
+		"":                                  "a command is missing\n  sendpace config|",
+		"moniter":                           "there is no command \"moniter\"\n  did you mean sendpace monitor?\n",
+		"xyzzy":                             "there is no command \"xyzzy\"\n  the commands are config, ",
+		"help moniter":                      "there is no command \"moniter\"\n  did you mean sendpace monitor?\n",
+		"config":                            "a command is missing\n  sendpace config check\n",
+		"config chek":                       "there is no command \"config chek\"\n  did you mean sendpace config check?\n",
+		"version now":                       "version takes no argument, but got \"now\"\n  see sendpace version --help\n",
+		"version --short":                   "unknown flag: --short\n  see sendpace version --help\n",
+		"--verbose":                         "unknown flag: --verbose\n  see sendpace --help\n",
+		"sandbox --latency 5":               "invalid argument \"5\" for \"--latency\" flag",
+		"sandbox --latency -5s":             "--latency and --rate must not be below 0\n  see sendpace sandbox --help\n",
+		"enqueue":                           "--file is missing\n  sendpace enqueue --file jobs.ndjson, or --file - ",
+		"page release":                      "page release takes one page id, but got 0 arguments\n  sendpace page release 1001\n",
+		"page release 1 2":                  "page release takes one page id, but got 2 arguments\n",
+		"page release 9 --config " + config: "page 9 is not configured\n  sendpace config check lists the pages\n",
+		"worker":                            "no page is configured, so there is nothing to send from\n  add pages ",
+		"status --redis embedded":           "redis.url: an embedded Redis lives and dies with its process",
+		"status --redis nonsense":           "configuration: redis.url: must begin with redis://",
+		"config check --config " + bad: "" + bad + ": 2 problems\n" +
+			"  rediss: there is no such key; did you mean redis?\n  defaults.rate: must be a number above 0",
+		"config check --config absent.yaml": "absent.yaml: there is no such file; check --config or SENDPACE_CONFIG\n",
+		"monitor --addr 0.0.0.0:8080":       "the monitor has no login, and 0.0.0.0:8080 can be reached from ",
+		"monitor --addr :8080":              "the monitor has no login, and :8080 can be reached from other machines",
+		"monitor --addr 8080":               "configuration: monitor.addr: must be host:port, such as 127.0.0.1:8080",
+		"demo --addr 0.0.0.0:0":             "the demo's --addr must be one of this machine alone\n",
+	} {
+		got := sendpace("", nil, strings.Fields(args)...)
+		assert.Equal(t, 2, got.code, "%q: %s", args, got.err)
+		assert.True(t, strings.HasPrefix(got.err, "sendpace: "+want), "%q\ngot:  %s\nwant: %s", args, got.err, want)
+		assert.Empty(t, got.out, args)
+		assert.NotContains(t, got.err, "Usage:", args)
+	}
+}
+
+func TestFailuresExitWith1(t *testing.T) {
+	t.Parallel()
+	const nobody = "redis://:hunter2@127.0.0.1:1"
+	jobs := writeFile(t, "jobs.ndjson", job("1", "2", "x"))
+	for args, want := range map[string]string{
+		"status --redis " + nobody:                      "Redis at redis://127.0.0.1:1 does not answer: dial tcp 127.0.0.1:1: ",
+		"enqueue --redis " + nobody + " --file " + jobs: "Redis at redis://127.0.0.1:1 does not answer: ",
+		"enqueue --file absent.ndjson":                  "absent.ndjson: no such file or directory\n  check --file; - is ",
+		"enqueue --file .":                              ".: is a directory\n  check --file\n",
+		"sandbox --addr 127.0.0.1:99999":                "listen tcp: address 99999: invalid port\n  choose another port",
+	} {
+		got := sendpace("", nil, strings.Fields(args)...)
+		assert.Equal(t, 1, got.code, "%q: %s", args, got.err)
+		assert.True(t, strings.HasPrefix(got.err, "sendpace: "+want), "%q\ngot:  %s\nwant: %s", args, got.err, want)
+		assert.NotContains(t, got.err, "hunter2")
+	}
+}
+
+func TestHelpGoesToStdout(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "enqueue"}, {"enqueue", "--help"}} {
+		got := sendpace("", nil, args...)
+		assert.Equal(t, 0, got.code, args)
+		assert.Contains(t, got.out, "Usage:\n  sendpace", args)
+		assert.Empty(t, got.err, args)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	got := sendpace("", nil, "version")
+	assert.Equal(t, 0, got.code)
+	assert.Regexp(t, `^sendpace \S+\ncommit   \S.*\ngo       go1\.\S+\nasynq    v0\.\S+\n$`, got.out)
+}
+
+func TestConfigCheck(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "c.yaml", pagesFile)
+	env := []string{"SENDPACE_DEFAULTS_RATE=45", "SENDPACE_REDIS_ULR=x"}
+	got := sendpace("", env, "config", "check", "--config", path, "--redis", "redis://:hunter2@cache:6380/1")
+	assert.Equal(t, 0, got.code, got.err)
+	assert.Equal(t, `redis  redis://cache:6380/1
+graph  https://graph.facebook.com/v26.0
+page       rate  bulk rate  media rate  app secret
+────────────────────────────────────────────────────
+1001      200/s      100/s        10/s  no
+1002       45/s      0.9/s        10/s  yes
+defaults   45/s      0.9/s        10/s  -
+OK
+`, got.out)
+	assert.Equal(t, `sendpace: warning: SENDPACE_REDIS_ULR: this variable is not read; did you mean SENDPACE_REDIS_URL?
+sendpace: warning: pages[0].rate: above 40 a second the page's inbox stops showing new messages
+sendpace: warning: defaults.rate: above 40 a second the page's inbox stops showing new messages
+`, got.err)
+	for _, secret := range []string{"EAAB", "shhh", "hunter2"} {
+		assert.NotContains(t, got.out+got.err, secret)
+	}
+}
+
+func TestSandbox(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "c.yaml", pagesFile)
+	p := start(t, nil, nil, "sandbox", "--addr", "127.0.0.1:0", "--latency", "0s", "--config", path)
+	base := p.out.wait(t, `answers at (http://\S+);`)
+	for token, want := range map[string]int{"EAABfirst": 200, "stranger": 400} {
+		assert.Equal(t, want, post(t, base+"/v26.0/1001/messages", token))
+	}
+	assert.Equal(t, 0, p.stop(), p.err)
+	assert.Regexp(t, `(?m)^page  calls  accepted  refused .*\n─+\n1001      2         1        1 `, p.out)
+}
+
+func TestSandboxSummary(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "nothing was received", sandboxSummary(nil))
+	assert.Equal(t, `page  calls  accepted  refused     rate  most in a second
+───────────────────────────────────────────────────────────
+1         1         1        0        -                 1
+2        70        60       10  49.75/s                50`, sandboxSummary(map[string]sandbox.PageCalls{
+		"2": {Count: 70, Accepted: 60, Refused: 10, Pace: sandbox.Pace{Rate: 49.749, WorstSecond: 50}},
+		"1": {Count: 1, Accepted: 1, Pace: sandbox.Pace{WorstSecond: 1}},
+	}))
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+const watchEvery = time.Second
+
+func (a *app) statusCommand() *cobra.Command {
+	var watch, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what waits, how fast it goes, and what stands still and why",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
+			if err != nil {
+				return err
+			}
+			show := a.statusTable
+			if asJSON {
+				show = a.statusJSON
+			}
+			run := readAndShow
+			if watch {
+				run = a.watch
+			}
+			return errors.Join(run(cmd.Context(), rdb, show), closeRedis())
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again each second, until Ctrl-C")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object a line")
+	a.queueFlags(cmd)
+	return cmd
+}
+
+func readAndShow(ctx context.Context, rdb redis.UniversalClient, show func(*pace.Status) error) error {
+	s, err := pace.ReadStatus(ctx, rdb, "")
+	if err != nil {
+		return err
+	}
+	return show(s)
+}
+
+// watch shows the status each second until ctx ends. An outage of Redis does not end it.
+func (a *app) watch(ctx context.Context, rdb redis.UniversalClient, show func(*pace.Status) error) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		s, err := pace.ReadStatus(ctx, rdb, "")
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			a.say("%s", err)
+		default:
+			if interactive(a.stdout) {
+				fmt.Fprint(a.stdout, "\x1b[H\x1b[2J") // to the top left corner, and clear
+			}
+			if err := show(s); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) statusJSON(s *pace.Status) error { return json.NewEncoder(a.stdout).Encode(s) }
+
+func (a *app) statusTable(s *pace.Status) error {
+	_, err := io.WriteString(a.stdout, statusText(s))
+	return err
+}
+
+// statusText lays the status out: a table of pages and lanes, then why some stand still.
+func statusText(s *pace.Status) string {
+	lines := map[string][]pace.LineStatus{}
+	for _, l := range s.Lines {
+		lines[l.PageID] = append(lines[l.PageID], l)
+	}
+	t := newTable("page", "lane", "waiting", "rate", "now", "ETA", "state")
+	rightAlign(t, 3, 4, 5, 6)
+	var notes []string
+	if s.App != nil {
+		notes = append(notes, stillness("all pages", pace.App, s.App))
+	}
+	for _, p := range s.Pages {
+		state := pageState(p.Pause, s.App)
+		if p.Pause != nil {
+			notes = append(notes, stillness("page "+p.ID, p.ID, p.Pause))
+		}
+		now := strconv.FormatFloat(p.Rate, 'f', 1, 64) + "/s"
+		for _, l := range lines[p.ID] {
+			t.AppendRow(table.Row{p.ID, laneName(l), l.Waiting, configured(l.Rate), now, eta(l), state})
+		}
+		if len(lines[p.ID]) == 0 {
+			t.AppendRow(table.Row{p.ID, "-", 0, configured(p.Configured.Page), now, "-", state})
+		}
+	}
+	text := fmt.Sprintf("%s\n\nin flight %d   to be retried %d   scheduled %d   archived %d\n",
+		render(t), s.Active, s.Retrying, s.Scheduled, s.Archived)
+	if len(notes) > 0 {
+		text += "\n" + strings.Join(notes, "\n") + "\n"
+	}
+	return text
+}
+
+func laneName(l pace.LineStatus) string {
+	if l.Media {
+		return string(l.Lane) + " media"
+	}
+	return string(l.Lane)
+}
+
+func pageState(page, app *pace.PauseStatus) string {
+	var held, paused bool
+	for _, p := range []*pace.PauseStatus{page, app} {
+		held = held || (p != nil && p.Hold)
+		paused = paused || p != nil
+	}
+	switch {
+	case held:
+		return "on hold"
+	case paused:
+		return "paused"
+	}
+	return "sending"
+}
+
+// stillness says why something does not send, and what to do about it.
+func stillness(who, scope string, p *pace.PauseStatus) string {
+	if p.Hold {
+		return fmt.Sprintf("%s: on hold since %s: %s\n  when that is put right: sendpace page release %s",
+			who, p.Since.UTC().Format("2006-01-02 15:04 MST"), p.Text, scope)
+	}
+	return fmt.Sprintf("%s: paused for another %s: %s", who, span(p.Left), p.Text)
+}
+
+// configured prints a rate. There is none before a worker has set the rates.
+func configured(rate float64) string {
+	if rate == 0 {
+		return "-"
+	}
+	return perSecond(rate)
+}
+
+func eta(l pace.LineStatus) string {
+	if l.ETA < 0 || l.Rate == 0 {
+		return "-"
+	}
+	return span(l.ETA)
+}
+
+// span prints a duration as precisely as a person needs it.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "1s"
+	case d < time.Hour:
+		return short(d.Round(time.Second))
+	case d < 48*time.Hour:
+		return short(d.Round(time.Minute))
+	}
+	return fmt.Sprintf("%dd", int(d.Round(24*time.Hour).Hours()/24))
+}
+
+// short leaves the zeros at the end away: 2h for 2h0m0s.
+func short(d time.Duration) string {
+	s := strings.TrimSuffix(d.String(), "m0s")
+	if s != d.String() {
+		s += "m"
+	}
+	if h := strings.TrimSuffix(s, "h0m"); h != s {
+		s = h + "h"
+	}
+	return s
+}

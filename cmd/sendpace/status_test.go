@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+func TestStatusText(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 11, 23, 9, 5, 0, 0, time.UTC)
+	rates := pace.Rates{Page: 30, Bulk: 0.9, Media: 10}
+	hold := &pace.PauseStatus{Reason: pace.Reason{Text: "the token has expired", Since: since}, Hold: true}
+	wait := &pace.PauseStatus{Reason: pace.Reason{Text: "code 613", Since: since}, Left: 90 * time.Second}
+	got := statusText(&pace.Status{
+		Lines: []pace.LineStatus{
+			{PageID: "1001", Lane: producer.LaneBulk, Waiting: 100_000, Rate: 0.9, ETA: 31 * time.Hour},
+			{PageID: "1001", Lane: producer.LaneRealtime, Media: true, Waiting: 3, Rate: 10, ETA: time.Second / 3},
+			{PageID: "1002", Lane: producer.LaneBulk, Waiting: 7, Rate: 0.9, ETA: -1},
+			{PageID: "1003", Lane: producer.LaneBulk, Waiting: 5, Rate: 0.9, ETA: 96 * time.Second},
+			{PageID: "1004", Lane: producer.LaneBulk, Waiting: 5},
+		},
+		Pages: []pace.PageStatus{
+			{ID: "1001", Rate: 4.98, Configured: rates},
+			{ID: "1002", Configured: rates, Pause: hold},
+			{ID: "1003", Rate: 0.04, Configured: rates, Pause: wait},
+			{ID: "1004"},
+			{ID: "1005", Configured: rates},
+		},
+		Active: 2, Retrying: 1, Scheduled: 4, Archived: 9,
+	})
+	assert.Equal(t, `page  lane            waiting   rate    now    ETA  state
+─────────────────────────────────────────────────────────────
+1001  bulk             100000  0.9/s  5.0/s    31h  sending
+1001  realtime media        3   10/s  5.0/s     1s  sending
+1002  bulk                  7  0.9/s  0.0/s      -  on hold
+1003  bulk                  5  0.9/s  0.0/s  1m36s  paused
+1004  bulk                  5      -  0.0/s      -  sending
+1005  -                     0   30/s  0.0/s      -  sending
+
+in flight 2   to be retried 1   scheduled 4   archived 9
+
+page 1002: on hold since 2026-11-23 09:05 UTC: the token has expired
+  when that is put right: sendpace page release 1002
+page 1003: paused for another 1m30s: code 613
+`, got)
+}
+
+func TestAPauseOfTheAppShowsAtEveryPage(t *testing.T) {
+	t.Parallel()
+	got := statusText(&pace.Status{
+		Pages: []pace.PageStatus{{ID: "1001"}, {ID: "1002"}},
+		App:   &pace.PauseStatus{Reason: pace.Reason{Text: "code 4"}, Left: time.Hour},
+	})
+	assert.Regexp(t, `(?s)1001.*paused\n1002.*paused\n.*all pages: paused for another 1h: code 4\n$`, got)
+}
+
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "1s", time.Millisecond: "1s", 1499 * time.Millisecond: "1s", time.Minute: "1m", 61 * time.Second: "1m1s",
+		10 * time.Minute: "10m", 2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 20 * time.Hour: "20h",
+		47 * time.Hour: "47h", 72 * time.Hour: "3d",
+	} {
+		assert.Equal(t, want, span(d), d)
+	}
+}
+
+func TestStatusAsJSONIsOneObjectALine(t *testing.T) {
+	t.Parallel()
+	url, _ := startRedis(t)
+	jobs := job("1001", "1", "a") + job("1001", "2", "b")
+	require.Equal(t, 0, sendpace(jobs, nil, "enqueue", "--redis", url, "--file", "-").code)
+	got := sendpace("", nil, "status", "--json", "--redis", url)
+	require.Equal(t, 0, got.code, got.err)
+	var s pace.Status
+	require.NoError(t, json.Unmarshal([]byte(got.out), &s))
+	require.Len(t, s.Lines, 1)
+	assert.Equal(t, int64(2), s.Lines[0].Waiting)
+	assert.Equal(t, "1001:bulk", s.Lines[0].Name)
+}
+
+func TestStatusWatchesUntilItIsStopped(t *testing.T) {
+	t.Parallel()
+	url, _ := startRedis(t)
+	p := start(t, nil, nil, "status", "--watch", "--redis", url)
+	p.out.wait(t, `(?s)in flight 0.*in flight 0`)
+	assert.Equal(t, 0, p.stop())
+	assert.Empty(t, p.err.String())
+	assert.NotContains(t, p.out.String(), "\x1b", "no terminal, no cursor movements")
+}
+
+func TestPageRelease(t *testing.T) {
+	t.Parallel()
+	url, rdb := startRedis(t)
+	pacer, err := pace.New(rdb, pace.Config{})
+	require.NoError(t, err)
+	for scope, who := range map[string]string{"1001": "page 1001", pace.App: "the app"} {
+		require.NoError(t, pacer.Hold(context.Background(), scope, pace.Reason{Text: "expired"}))
+		args := []string{"page", "release", scope, "--redis", url}
+		assert.Equal(t, ran{out: who + " sends again\n"}, sendpace("", nil, args...))
+		assert.Equal(t, ran{out: who + " was neither paused nor on hold\n"}, sendpace("", nil, args...))
+	}
+}

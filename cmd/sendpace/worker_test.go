@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/sendapi/sandbox"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+func TestWorkerSendsWhatWasEnqueued(t *testing.T) {
+	t.Parallel()
+	url, rdb := startRedis(t)
+	box, err := sandbox.New(sandbox.Config{Tokens: map[string]string{"1001": "EAABfirst", "1002": "EAABsecond"}})
+	require.NoError(t, err)
+	defer box.Close()
+	server := httptest.NewServer(box)
+	defer server.Close()
+	env := []string{"SENDPACE_REDIS_URL=" + url, "SENDPACE_GRAPH_BASE_URL=" + server.URL}
+	path := writeFile(t, "c.yaml", pagesFile)
+
+	var jobs strings.Builder
+	for i := range 20 {
+		jobs.WriteString(job("1001", fmt.Sprint(i), "private words"))
+	}
+	require.Equal(t, 0, sendpace(jobs.String(), env, "enqueue", "--config", path, "--file", "-").code)
+	p := start(t, nil, env, "worker", "--config", path, "--log-format", "json")
+	p.err.wait(t, `(?s)(.*"message":"sent"){20}`)
+	assert.Equal(t, 0, p.stop(), p.err)
+	assert.Len(t, box.Accepted(), 20)
+	assert.Contains(t, p.err.String(), `"message":"worker stopped"`)
+	assert.Contains(t, p.err.String(), `"key":"pages[0].rate"`, "the warnings of the configuration are logged")
+	keys, err := rdb.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	for _, hidden := range []string{"EAAB", "shhh", "private words"} {
+		assert.NotContains(t, p.err.String()+p.out.String(), hidden)
+		assert.NotContains(t, strings.Join(keys, " "), hidden)
+	}
+}
+
+func TestWorkerConfig(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Pages = []config.Page{{
+		ID: "1", AccessToken: config.NewSecret("t"), AppSecret: config.NewSecret("s"), Rates: config.Rates{Rate: 5},
+	}}
+	got := workerConfig(cfg, zerolog.Nop())
+	assert.Equal(t, map[string]sendapi.Page{"1": {ID: "1", Token: "t", AppSecret: "s"}}, got.Pages)
+	assert.Equal(t, pace.Rates{Page: 30, Bulk: 0.9, Media: 10}, got.Rates)
+	assert.Equal(t, map[string]pace.Rates{"1": {Page: 5, Bulk: 0.9, Media: 10}}, got.PageRates)
+	assert.Equal(t, []any{0.005, 250, 8, "20s"},
+		[]any{got.Margin, got.Concurrency, got.MaxAttempts, got.ShutdownTimeout.String()})
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		format, level, want string
+	}{
+		{"json", "info", `"message":"told"`},
+		{"auto", "info", `"message":"told"`},
+		{"console", "info", "INF told"},
+		{"json", "warn", ""},
+	} {
+		var out bytes.Buffer
+		log, err := newLog(&out, config.Log{Level: tt.level, Format: tt.format})
+		require.NoError(t, err)
+		log.Info().Msg("told")
+		assert.Contains(t, out.String(), tt.want)
+		assert.Equal(t, tt.want == "", out.Len() == 0, tt)
+	}
+}
+
+func TestRedisOptions(t *testing.T) {
+	t.Parallel()
+	for url, check := range map[string]func(*testing.T, string){
+		"redis://u:p@h:1/3": func(t *testing.T, url string) {
+			o := optionsOf(t, url)
+			assert.Equal(t, []any{[]string{"h:1"}, "u", "p", 3}, []any{o.Addrs, o.Username, o.Password, o.DB})
+			assert.False(t, o.IsClusterMode)
+			assert.Nil(t, o.TLSConfig)
+		},
+		"rediss-cluster://h": func(t *testing.T, url string) {
+			o := optionsOf(t, url)
+			assert.True(t, o.IsClusterMode, "also with one node named")
+			assert.NotNil(t, o.TLSConfig)
+		},
+		"redis-sentinel://:p@a,b/2?master=m&sentinel_password=s": func(t *testing.T, url string) {
+			o := optionsOf(t, url)
+			assert.Equal(t, []any{"m", "p", "s", 2, 2},
+				[]any{o.MasterName, o.Password, o.SentinelPassword, o.DB, len(o.Addrs)})
+		},
+	} {
+		check(t, url)
+	}
+}
