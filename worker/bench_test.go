@@ -99,7 +99,7 @@ func BenchmarkThreePages(b *testing.B) {
 // arrival at the API.
 func BenchmarkBesideABacklog(b *testing.B) {
 	for b.Loop() {
-		f := newFleet(b, map[string]pace.Rates{"1001": rate(0.9), "1002": rate(30)}, latency)
+		f := newFleet(b, map[string]pace.Rates{"1001": rate(0.9), "1002": rate(300)}, latency)
 		f.enqueue("1001", 100_000, 20_000)
 		for range 4 {
 			f.process()
