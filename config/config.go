@@ -97,7 +97,7 @@ func Default() *Config {
 			MaxAttempts:     8,
 			Margin:          0.005,
 			SendTimeout:     15 * time.Second,
-			ShutdownTimeout: 20 * time.Second,
+			ShutdownTimeout: 90 * time.Second,
 		},
 		Log:     Log{Level: "info", Format: "auto"},
 		Monitor: Monitor{Addr: "127.0.0.1:8080"},

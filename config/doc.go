@@ -16,7 +16,7 @@
 //	worker.max_attempts      8                           attempts before a job ends as failed
 //	worker.margin            0.005                       the share of each limit that is left unused
 //	worker.send_timeout      15s                         longest wait for the Send API's answer
-//	worker.shutdown_timeout  20s                         time that sends in flight get to finish
+//	worker.shutdown_timeout  1m30s                       time that sends in flight get to finish
 //	log.level                info                        trace, debug, info, warn or error
 //	log.format               auto                        json, console, or auto: console on a terminal
 //	monitor.addr             127.0.0.1:8080              where the monitor listens

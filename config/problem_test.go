@@ -73,7 +73,7 @@ func TestEachProblemSaysWhatToType(t *testing.T) {
 		"worker: {margin: .nan}":         "worker.margin: must be a share from 0 to 0.2",
 		"worker: {send_timeout: 15}":     "worker.send_timeout: " + duration,
 		"worker: {send_timeout: -5s}":    "worker.send_timeout: " + duration,
-		"worker: {send_timeout: 20s}":    "worker.shutdown_timeout: must be above worker.send_timeout, which is 20s",
+		"worker: {send_timeout: 90s}":    "worker.shutdown_timeout: must be above worker.send_timeout, which is 1m30s",
 		"worker: {shutdown_timeout: 5s}": "worker.shutdown_timeout: must be above worker.send_timeout, which is 15s",
 		// the rest
 		"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",

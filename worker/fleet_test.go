@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
@@ -469,4 +470,20 @@ func TestExpiredJobsHoldNothingUp(t *testing.T) {
 	assert.Less(t, calls[0].At.Sub(begin), 2*time.Second, "thirty expired jobs were first in the line")
 	assert.Greater(t, calls[1].At.Sub(calls[0].At), 990*time.Millisecond)
 	assert.Len(t, calls, 2)
+}
+
+func TestAPlainClientsLastAttemptHasAnOutcome(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 0)
+	f.sandbox.Fail("1001", sandbox.Fault{Code: 2, Times: 1})
+	body, err := json.Marshal(job("1001", "1", "1"))
+	require.NoError(t, err)
+	_, err = asynq.NewClientFromRedisClient(f.rdb).Enqueue(asynq.NewTask(producer.TaskType, body),
+		asynq.Queue(producer.DefaultQueue), asynq.Group("1001:bulk"), asynq.MaxRetry(0))
+	require.NoError(t, err)
+	f.worker(worker.Config{})
+	f.archived(context.Background(), 1)
+	s, err := pace.ReadStatus(context.Background(), f.rdb, "")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, s.Pages[0].Outcomes["failed"])
 }

@@ -43,16 +43,20 @@ func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return h.endUnsent(ctx, d, Failed, err)
 	}
+	if d.attempt > h.maxAttempts {
+		return h.endUnsent(ctx, d, Failed, fmt.Errorf("tried %d times", d.attempt-1))
+	}
 	page, ok := h.pages[d.job.PageID]
 	if !ok {
-		return h.holdForToken(ctx, d)
+		return h.pauseForToken(ctx, d)
 	}
 	if d.expired() {
 		return h.endUnsent(ctx, d, Expired, errExpired)
 	}
 	verdict, err := h.pacer.Await(ctx, id, d.route)
 	if err != nil {
-		return retryError{error: err, after: time.Second, free: true}
+		h.pacer.GiveBack(id, d.route)
+		return backError{err.Error()}
 	}
 	if !verdict.Go {
 		return backError{verdict.Why}
@@ -93,7 +97,10 @@ func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error
 	resp, err := h.sender.SendRaw(h.watchDeparture(ctx, d), page, d.job.Request)
 	took := time.Since(start)
 	next := decide(err, d.job.PageID, d.attempt, h.maxAttempts)
-	if next.free && d.last {
+	switch {
+	case next.retry > 0 && !next.free && d.last:
+		next = decision{outcome: Failed}
+	case next.free && d.last:
 		// asynq archives on the last attempt, whatever the error. Its page waits instead.
 		next = decision{back: true, scope: d.job.PageID, pause: next.retry}
 	}
@@ -151,11 +158,16 @@ func reasonOf(err error) pace.Reason {
 	return why
 }
 
-// holdForToken holds a page that this worker has no token for. A worker that has one lifts the hold when it starts.
-func (h *handler) holdForToken(ctx context.Context, d delivery) error {
+// tokenPause is how long a page stands still after a worker without its token met one of its jobs. It ends by itself, since
+// in a rolling restart the worker that lacks the token may be the one that goes.
+const tokenPause = 30 * time.Second
+
+// pauseForToken pauses a page that this worker has no token for. A worker that has one lifts the pause when it starts.
+func (h *handler) pauseForToken(ctx context.Context, d delivery) error {
 	text := "no access token for page " + d.job.PageID + ": add it to pages in the configuration and restart the workers"
-	err := h.pacer.Hold(ctx, d.job.PageID, pace.Reason{Text: text, MissingToken: true, Since: time.Now().UTC()})
-	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("held: no access token is configured for the page")
+	why := pace.Reason{Text: text, MissingToken: true, Since: time.Now().UTC()}
+	_, err := h.pacer.Pause(ctx, d.job.PageID, tokenPause, why)
+	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("paused: no access token is configured for the page")
 	h.pacer.GiveBack(d.id, d.route)
 	return backError{text}
 }

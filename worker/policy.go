@@ -122,11 +122,15 @@ func isFailure(err error) bool {
 	return true
 }
 
-// retryDelay tells asynq when a task runs again. A worker that died did the job no harm: it runs at once.
-func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
+// retryDelay tells asynq when a task runs again. A worker that died did the job no harm: it runs at once. What the handler
+// did not decide itself, such as a panic, backs off like any other failure.
+func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	var retry retryError
-	if errors.As(err, &retry) {
+	switch {
+	case errors.As(err, &retry):
 		return retry.after
+	case isFailure(err):
+		return backoff(retried + 1)
 	}
 	return 0
 }

@@ -41,7 +41,7 @@ type Config struct {
 	// count; rate limits, holds and crashes do not. Default 8.
 	MaxAttempts int
 	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended. It must be longer than a
-	// send can take. Default 20 s.
+	// send can take, which is 85 s where the platform fetches media. Default 90 s.
 	ShutdownTimeout time.Duration
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
@@ -60,7 +60,7 @@ func (c Config) withDefaults() Config {
 		c.MaxAttempts = 8
 	}
 	if c.ShutdownTimeout == 0 {
-		c.ShutdownTimeout = 20 * time.Second
+		c.ShutdownTimeout = 90 * time.Second
 	}
 	return c
 }

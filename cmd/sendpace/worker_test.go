@@ -57,7 +57,7 @@ func TestWorkerConfig(t *testing.T) {
 	assert.Equal(t, map[string]sendapi.Page{"1": {ID: "1", Token: "t", AppSecret: "s"}}, got.Pages)
 	assert.Equal(t, pace.Rates{Page: 30, Bulk: 0.9, Media: 10}, got.Rates)
 	assert.Equal(t, map[string]pace.Rates{"1": {Page: 5, Bulk: 0.9, Media: 10}}, got.PageRates)
-	assert.Equal(t, []any{0.005, 250, 8, "20s"},
+	assert.Equal(t, []any{0.005, 250, 8, "1m30s"},
 		[]any{got.Margin, got.Concurrency, got.MaxAttempts, got.ShutdownTimeout.String()})
 }
 

@@ -7,6 +7,7 @@
 -- KEYS[3] sendpace:{q}:busy
 -- KEYS[4] sendpace:{q}:pause:app
 -- KEYS[5] sendpace:{q}:pause:<page>
+-- KEYS[6] sendpace:{q}:due
 -- ARGV[1] asynq:{q}:t:
 -- ARGV[2] sendpace:{q}:
 -- ARGV[3] id of the job
@@ -14,6 +15,7 @@
 -- ARGV[5] recipient, as a hash
 -- ARGV[6] lead, us
 -- ARGV[7] the slot that the job has, us; 0: none
+-- ARGV[8] asynq:{q}:g:
 --
 -- Returns {now, 'job', slot}   the slot, in us, is taken, and the recipient claimed
 --         {now, 'head', 0}     to the head of its line: it has been there before
@@ -27,8 +29,12 @@ local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
 local page, lane, media = parse_line(ARGV[4])
 
+local function claimed()
+  return claim(KEYS[3], KEYS[6], ARGV[2], ARGV[1], ARGV[8], page, ARGV[5], ARGV[3], stamp)
+end
+
 if ARGV[7] ~= '0' then
-  if claim(KEYS[3], ARGV[1], page, ARGV[5], ARGV[3]) then
+  if claimed() then
     return {stamp, 'job', ARGV[7]}
   end
   return {stamp, 'park', '0'}
@@ -46,7 +52,7 @@ else
   if paused or slot > now + ARGV[6] or redis.call('EXISTS', KEYS[1]) == 1 then
     return {stamp, 'tail', '0'}
   end
-  if not claim(KEYS[3], ARGV[1], page, ARGV[5], ARGV[3]) then
+  if not claimed() then
     return {stamp, 'park', '0'}
   end
 end

@@ -61,10 +61,14 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 		}
 		got, err := p.take(ctx, keys, args)
 		if err != nil {
+			p.recoverFrom(ctx)
 			return answer(nil, err)
 		}
 		if got.verb == "job" || got.verb == "task" {
 			return p.hand(got)
+		}
+		if p.more {
+			continue // nothing is due in the lines: on with the tasks outside of them
 		}
 		pause := time.NewTimer(waitOf(got))
 		select {
@@ -99,11 +103,14 @@ func (p *Pacer) drainContext() (context.Context, context.CancelFunc) {
 
 // take asks for a job. args are those of asynq's own call.
 func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
+	defer cancel()
 	look, last := 0, 0
-	if now := time.Now(); now.Sub(p.lastLook) >= lookEvery {
+	// Tasks outside of the lines and the lines take turns: neither waits for the other to empty.
+	if now := time.Now(); !p.lineNext && (p.more || now.Sub(p.lastLook) >= lookEvery) {
 		look, p.lastLook = 1, now
 	}
-	if p.inHand.Load()+1 >= int64(p.cfg.Places) {
+	if p.inHand()+1 >= p.cfg.Places {
 		last = 1
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
@@ -114,10 +121,31 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		return reply{}, err
 	}
 	p.clock.observe(got.now, time.Now())
-	if got.verb == "task" {
-		p.lastLook = time.Time{} // there may be more
+	p.lineNext = got.verb == "task"
+	if look == 1 {
+		p.more = got.verb == "task"
 	}
 	return got, nil
+}
+
+func (p *Pacer) inHand() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.turns)
+}
+
+// recoverFrom waits a little after an error of Redis. A Redis that came back empty gets its rates again.
+func (p *Pacer) recoverFrom(ctx context.Context) {
+	pause := time.NewTimer(errorPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-p.draining:
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
+	defer cancel()
+	_ = p.restoreRates(ctx) // if Redis is still in trouble, the next question says so
 }
 
 // hand notes the job that was handed out, and passes its message to asynq.
@@ -134,7 +162,6 @@ func (p *Pacer) hand(got reply) *redis.Cmd {
 	p.turns[got.args[0]] = t
 	delete(p.returning, got.args[0])
 	p.mu.Unlock()
-	p.inHand.Add(1)
 	return answer(got.args[1], nil)
 }
 

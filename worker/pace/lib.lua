@@ -6,6 +6,8 @@
 local PARKED = 1e10
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
+-- How long a line in which all have stepped aside is left alone, in us. A job that joins it is not noticed sooner.
+local PARKED_LINE = 100 * 1000
 
 -- parse_line splits '<page>:<lane>[:media]'. A group that is no line counts as a bulk line of a page of that name.
 local function parse_line(line)
@@ -25,7 +27,9 @@ end
 
 -- intervals returns the us between two sends for each limit of a page.
 local function intervals(rates, page)
-  local r = redis.call('HMGET', rates, page, 'default')
+  -- A group that is no line has a name of any kind, that of another field of the hash among them.
+  local field = string.match(page, '^%d+$') or 'default'
+  local r = redis.call('HMGET', rates, field, 'default')
   local a, b, c = string.match(r[1] or r[2] or '', '^(%d+) (%d+) (%d+)$')
   if not a then
     error('sendpace: no rates for page ' .. page .. ' in ' .. rates)
@@ -78,23 +82,6 @@ local function ended(tasks, id)
   return not state or state == 'archived' or state == 'completed'
 end
 
--- claim makes id the job that goes before all others to its recipient. It returns false if another one does.
-local function claim(busy, tasks, page, recipient, id)
-  if not recipient then
-    return true
-  end
-  local field = page .. ':' .. recipient
-  if redis.call('HSETNX', busy, field, id) == 1 then
-    return true
-  end
-  local holder = redis.call('HGET', busy, field)
-  if holder ~= id and not ended(tasks, holder) then
-    return false
-  end
-  redis.call('HSET', busy, field, id)
-  return true
-end
-
 -- park lets a job of a line step aside until its recipient is free: it stays in the line, behind all that wait.
 local function park(group, prefix, line, page, recipient, id, score)
   local _, lane = parse_line(line)
@@ -120,6 +107,25 @@ local function free(busy, due, prefix, tasks, groups, page, recipient, stamp)
       return
     end
   end
+end
+
+-- claim makes id the job that goes before all others to its recipient. It returns false if another one does. If that one
+-- has ended unseen, those that stepped aside for it come first.
+local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stamp)
+  if not recipient then
+    return true
+  end
+  local field = page .. ':' .. recipient
+  if redis.call('HSETNX', busy, field, id) == 1 then
+    return true
+  end
+  local holder = redis.call('HGET', busy, field)
+  if holder ~= id and ended(tasks, holder) then
+    free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+    redis.call('HSETNX', busy, field, id)
+    holder = redis.call('HGET', busy, field)
+  end
+  return holder == id
 end
 
 -- sync_lines makes the set of lines that are due the same as asynq's set of groups, to which its enqueue script adds.

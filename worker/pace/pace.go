@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +30,11 @@ const (
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
 	// way from here to the platform.
 	slackShare = 0.6
+	// takeTimeout bounds one question to Redis. asynq counts a job's lease from before the question: an answer that comes
+	// after an outage would be a job whose lease has ended.
+	takeTimeout = 5 * time.Second
+	// errorPause keeps a worker from asking in a tight loop while Redis answers with errors.
+	errorPause = 250 * time.Millisecond
 	// drainGrace is how long an answer of Redis is waited for after Drain. A job in an answer that is not waited for would
 	// be found only when its lease has ended.
 	drainGrace = 2 * time.Second
@@ -99,13 +103,17 @@ type Pacer struct {
 	draining chan struct{}
 	drain    sync.Once
 	woken    chan struct{}
-	inHand   atomic.Int64
 
 	mu        sync.Mutex
 	turns     map[string]turn // jobs in hand, by id
 	returning map[string]back // jobs on their way back, by id
 
-	lastLook time.Time // used by take alone, which asynq calls from one goroutine
+	rates []any // what SetRates wrote
+
+	// Used by dequeue alone, which asynq calls from one goroutine.
+	lastLook time.Time
+	more     bool // there was a task outside of the lines, and may be another
+	lineNext bool // it is the lines' turn
 }
 
 // turn is what take handed out with a job: its slot in a line, or none.
@@ -163,8 +171,11 @@ func (p *Pacer) Run(ctx context.Context, onError func(error)) {
 	}
 }
 
-// sweep makes one pass over the claims.
+// sweep makes one pass over the claims, after it made sure of the rates.
 func (p *Pacer) sweep(ctx context.Context) error {
+	if err := p.restoreRates(ctx); err != nil {
+		return err
+	}
 	cursor := "0"
 	for {
 		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.groups()},
@@ -253,7 +264,6 @@ func (p *Pacer) giveBack(id string, r producer.Route, where, why string) Verdict
 
 // Done ends the job's place in this worker, whatever came of it. Each job that was handed out needs one call.
 func (p *Pacer) Done(id string) {
-	p.inHand.Add(-1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.turns, id)
@@ -305,8 +315,8 @@ func (p *Pacer) turn(id string) turn {
 func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
 	line, page := r.Line.String(), r.Line.PageID
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.line(line), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.pause(page)},
-		p.keys.tasks(), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot))
+		[]string{p.keys.line(line), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.pause(page), p.keys.due()},
+		p.keys.tasks(), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.line("")))
 	if err != nil {
 		return 0, "", fmt.Errorf("pace: admit: %w", err)
 	}

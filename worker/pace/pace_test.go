@@ -63,7 +63,7 @@ func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string 
 // ask makes one take call, as asynq's dequeue would.
 func (d *desk) ask() reply {
 	d.t.Helper()
-	d.lastLook = time.Time{}
+	d.lastLook, d.lineNext = time.Time{}, false
 	keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
 	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
 	require.NoError(d.t, err)
@@ -481,5 +481,88 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 		require.NoError(t, d.Left(ctx, e, d.clock.at(slotE)))
 		_, slotF := take()
 		assert.InDelta(t, slotE+100_000, slotF, 2, "in time: nothing moves")
+	})
+}
+
+func TestGroupsThatAreNoLinesDoNoHarm(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		client := asynq.NewClientFromRedisClient(d.rdb)
+		var want []string
+		for _, group := range []string{"margin", "default", "x:y:z", ":", "1:bulk:media:more"} {
+			info, err := client.Enqueue(asynq.NewTask(producer.TaskType, nil), asynq.Queue(producer.DefaultQueue), asynq.Group(group))
+			require.NoError(t, err)
+			want = append(want, info.ID)
+		}
+		want = append(want, d.enqueue("1", "7", "a"))
+		var got []string
+		for range want {
+			got = append(got, d.next())
+		}
+		assert.ElementsMatch(t, want, got)
+	})
+}
+
+func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		require.NoError(t, d.rdb.FlushAll(ctx).Err())
+		id := d.enqueue("1", "7", "a")
+		keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
+		d.lastLook = time.Time{}
+		require.Error(t, d.dequeue(keys, []any{1}).Err())
+		assert.Equal(t, id, d.next())
+	})
+}
+
+func TestALineWithOnlyParkedJobsTakesNewOnes(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		a := d.enqueue("1", "7", "a")
+		d.enqueue("1", "7", "b")
+		require.Equal(t, a, d.next())
+		require.Empty(t, d.next(), "b steps aside, and the line has nothing else")
+		other := d.enqueue("1", "8", "x")
+		require.Eventually(t, func() bool { return d.next() == other }, time.Second, 10*time.Millisecond)
+	})
+}
+
+func TestParkedJobsComeBeforeLaterOnesWhenTheirHolderEndedUnseen(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+		require.Equal(t, a, d.next())
+		require.Empty(t, d.next())
+		d.rdb.LRem(ctx, d.keys.active(), 0, a)
+		d.rdb.HSet(ctx, d.keys.tasks()+a, "state", "archived")
+		c := d.enqueue("1", "7", "c")
+		d.rdb.ZAdd(ctx, d.keys.due(), redis.Z{Score: 0, Member: "1:bulk"})
+		assert.Equal(t, b, d.next())
+		assert.Empty(t, d.next())
+		d.done(b, d.routeOf("1", "7"))
+		assert.Equal(t, c, d.next())
+	})
+}
+
+func TestAPausedQueueHandsOutNothing(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "a")
+		inspector := asynq.NewInspectorFromRedisClient(d.rdb)
+		require.NoError(t, inspector.PauseQueue(producer.DefaultQueue))
+		require.Empty(t, d.next())
+		got, err := d.take(context.Background(),
+			[]string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}, []any{1})
+		require.NoError(t, err)
+		assert.Equal(t, "lookout", got.verb, "also when it does not look for new lines")
+		require.NoError(t, inspector.UnpauseQueue(producer.DefaultQueue))
+		assert.Equal(t, id, d.next())
 	})
 }

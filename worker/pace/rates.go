@@ -33,6 +33,9 @@ func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rat
 	for id, r := range pages {
 		fields = append(fields, id, r.encode(p.cfg.Margin))
 	}
+	p.mu.Lock()
+	p.rates = fields
+	p.mu.Unlock()
 	_, err := p.rdb.TxPipelined(ctx, func(tx redis.Pipeliner) error {
 		tx.Del(ctx, p.keys.rates())
 		tx.HSet(ctx, p.keys.rates(), fields...)
@@ -40,6 +43,21 @@ func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rat
 	})
 	if err != nil {
 		return fmt.Errorf("pace: set rates: %w", err)
+	}
+	return nil
+}
+
+// restoreRates sets the rates again if Redis has lost them: after a flush, or a failover to a server that had no data.
+func (p *Pacer) restoreRates(ctx context.Context) error {
+	n, err := p.rdb.Exists(ctx, p.keys.rates()).Result()
+	p.mu.Lock()
+	fields := p.rates
+	p.mu.Unlock()
+	if err == nil && n == 0 && len(fields) > 0 {
+		err = p.rdb.HSet(ctx, p.keys.rates(), fields...).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("pace: restore rates: %w", err)
 	}
 	return nil
 }

@@ -60,10 +60,18 @@ local function time_left(key)
   return left < 0 and IDLE_LINE or (left + 1) * 1000
 end
 
-if ARGV[7] == '1' then
-  if redis.call('EXISTS', KEYS[2]) == 1 then
-    return idle(-1)
+-- hand_on lets another worker look out while this one has no place.
+local function hand_on()
+  if ARGV[8] == '1' and redis.call('GET', KEYS[10]) == ARGV[6] then
+    redis.call('DEL', KEYS[10])
+    redis.call('PUBLISH', ARGV[4] .. 'wake', '')
   end
+end
+
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  return idle(-1)
+end
+if ARGV[7] == '1' then
   local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[3])
   if id then
     local msg = redis.call('HGET', ARGV[2] .. id, 'msg')
@@ -73,6 +81,7 @@ if ARGV[7] == '1' then
     end
     activate(id)
     redis.call('HDEL', ARGV[2] .. id, 'pending_since')
+    hand_on()
     return {stamp, 'task', id, msg}
   end
   if redis.call('ZCARD', KEYS[6]) ~= redis.call('SCARD', KEYS[5]) then
@@ -94,13 +103,13 @@ local function head(line, page)
       return nil
     end
     if score >= PARKED then
-      redis.call('ZADD', KEYS[6], string.format('%.0f', now + IDLE_LINE), line)
+      redis.call('ZADD', KEYS[6], string.format('%.0f', now + PARKED_LINE), line)
       return nil
     end
     local msg = redis.call('HGET', ARGV[2] .. id, 'msg')
     if not msg then
       redis.call('ZREM', group, id)
-    elseif claim(KEYS[8], ARGV[2], page, recipient_of(id), id) then
+    elseif claim(KEYS[8], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient_of(id), id, stamp) then
       redis.call('ZREM', group, id)
       return id, msg
     else
@@ -149,10 +158,7 @@ while budget > 0 do
         activate(id)
         charge(ARGV[4], page, state, every, lane, media, slot, now)
         redis.call('ZADD', KEYS[6], string.format('%.0f', next_slot(state, lane, media, now)), line)
-        if ARGV[8] == '1' and redis.call('GET', KEYS[10]) == ARGV[6] then
-          redis.call('DEL', KEYS[10])
-          redis.call('PUBLISH', ARGV[4] .. 'wake', '')
-        end
+        hand_on()
         return {stamp, 'job', id, msg, line, string.format('%.0f', slot)}
       end
     end
