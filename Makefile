@@ -1,6 +1,6 @@
-# The linter is pinned here; `make lint` builds it once into ./bin.
+# The linter is pinned here; `make lint` builds it once into ./.bin.
 GOLANGCI_VERSION := v2.15.0
-BIN := $(CURDIR)/bin
+BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ help: ## list the targets
 demo: ## send 300 sample messages at three paces, with everything built in
 	go run ./cmd/sendpace demo
 
-build: ## build ./bin/sendpace
+build: ## build ./.bin/sendpace
 	go build -trimpath -o $(BIN)/sendpace ./cmd/sendpace
 
 test: redis ## run all tests with the race detector
