@@ -27,6 +27,9 @@ const (
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
+	// permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a quick answer of
+	// Redis, whose varying length would otherwise show in the gaps.
+	permitAhead = time.Millisecond
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
 	// way from here to the platform.
 	slackShare = 0.6
@@ -224,7 +227,7 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 				return p.giveBack(id, r, where, whyBack[where]), nil
 			}
 		}
-		if !p.wait(ctx, slot) {
+		if !p.wait(ctx, slot-permitAhead.Microseconds()) {
 			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
 		}
 		paused, err := p.rdb.Exists(ctx, p.keys.pause(App), p.keys.pause(r.Line.PageID)).Result()
@@ -233,6 +236,9 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 		}
 		if paused > 0 {
 			return p.giveBack(id, r, "head", "the page is paused"), nil
+		}
+		if !p.wait(ctx, slot) {
+			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
 		}
 		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
 			p.setTurn(id, turn{line: r.Line.String(), slot: slot})
