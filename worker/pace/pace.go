@@ -32,7 +32,7 @@ const (
 	permitAhead = time.Millisecond
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
 	// way from here to the platform.
-	slackShare = 0.6
+	slackShare = 0.4
 	// takeTimeout bounds one question to Redis. asynq counts a job's lease from before the question: an answer that comes
 	// after an outage would be a job whose lease has ended.
 	takeTimeout = 5 * time.Second
