@@ -179,7 +179,7 @@ func BenchmarkKilledWorker(b *testing.B) {
 		require.Eventually(b, func() bool {
 			s, err := pace.ReadStatus(context.Background(), f.rdb, "")
 			require.NoError(b, err)
-			return len(s.Lines) == 0 && s.Active == 0 && s.Retrying == 0
+			return s.Done()
 		}, 4*time.Minute, 100*time.Millisecond)
 		sent, twice := map[int]bool{}, 0
 		for _, c := range f.sandbox.Accepted() {

@@ -307,7 +307,7 @@ func TestKilledWorker(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s, err := pace.ReadStatus(ctx, f.rdb, "")
 		require.NoError(t, err)
-		return len(s.Lines) == 0 && s.Active == 0 && s.Retrying == 0
+		return s.Done()
 	}, 60*time.Second, 50*time.Millisecond)
 	times := map[int]int{}
 	twice := 0
@@ -361,7 +361,7 @@ func TestRedisOutageLosesAndDoublesNothing(t *testing.T) {
 	calls := f.await(300, 60*time.Second)
 	require.Eventually(t, func() bool {
 		s, err := pace.ReadStatus(context.Background(), f.rdb, "")
-		return err == nil && len(s.Lines) == 0 && s.Active == 0
+		return err == nil && s.Done()
 	}, 30*time.Second, 50*time.Millisecond)
 	assert.Len(t, calls, 300)
 	assert.Zero(t, overtaken(t, calls))

@@ -233,7 +233,7 @@ func (d *demo) follow(ctx context.Context, rdb redis.UniversalClient, total map[
 	for {
 		b.show(d.sandbox.Summary())
 		s, err := pace.ReadStatus(ctx, rdb, "")
-		if err == nil && len(s.Lines) == 0 && s.Active+s.Retrying+s.Scheduled == 0 {
+		if err == nil && s.Done() {
 			b.show(d.sandbox.Summary())
 			return nil
 		}

@@ -567,3 +567,36 @@ func TestAPausedQueueHandsOutNothing(t *testing.T) {
 		assert.Equal(t, id, d.next())
 	})
 }
+
+// TestStatusLosesNoJobOnItsWay moves one job between its line and a worker as fast as it can, and looks all the while.
+func TestStatusLosesNoJobOnItsWay(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "a")
+		looked := make(chan int)
+		stop := make(chan struct{})
+		go func() {
+			n, rdb := 0, redistest.Client(t, addr)
+			for {
+				select {
+				case <-stop:
+					looked <- n
+					return
+				default:
+				}
+				s, err := ReadStatus(context.Background(), rdb, "")
+				if assert.NoError(t, err) {
+					assert.False(t, s.Done(), "the job was nowhere: %+v", s)
+				}
+				n++
+			}
+		}()
+		for range 300 {
+			require.Eventually(t, func() bool { return d.next() == id }, 5*time.Second, time.Millisecond)
+			d.putBack(id, d.routeOf("1", "7"), "head")
+		}
+		close(stop)
+		assert.Positive(t, <-looked)
+	})
+}

@@ -26,11 +26,18 @@ type Status struct {
 	Pages []PageStatus `json:"pages"`
 	// App is the pause of all pages, nil if there is none.
 	App *PauseStatus `json:"app_pause,omitempty"`
-	// Active jobs are in the hands of workers; Retrying and Scheduled ones wait for a time; Archived ones failed.
+	// Active jobs are in the hands of workers; Pending ones come from no line and are next; Retrying and Scheduled ones wait
+	// for a time; Archived ones failed. All counts and lines are of one moment.
+	Pending   int64 `json:"pending"`
 	Active    int64 `json:"active"`
 	Retrying  int64 `json:"retrying"`
 	Scheduled int64 `json:"scheduled"`
 	Archived  int64 `json:"archived"`
+}
+
+// Done is true if no job is left that could still be sent.
+func (s *Status) Done() bool {
+	return len(s.Lines) == 0 && s.Pending+s.Active+s.Retrying+s.Scheduled == 0
 }
 
 // LineStatus is one line.
@@ -83,33 +90,44 @@ type statusReader struct {
 	keys keys
 }
 
-// read takes two round trips: what there is, and then each line and page.
+// read takes two round trips: what there is, and then each line and page, in one transaction. If a line came up in between
+// the second is made again, so that a job on its way from one place to the next is always seen in one of them.
 func (r statusReader) read(ctx context.Context) (*Status, error) {
 	pipe := r.rdb.Pipeline()
 	now := pipe.Time(ctx)
 	lines := pipe.SMembers(ctx, r.keys.groups())
 	rates := pipe.HGetAll(ctx, r.keys.rates())
 	outcomes := pipe.HGetAll(ctx, r.keys.outcomes())
-	active := pipe.LLen(ctx, r.keys.active())
-	sets := map[string]*redis.IntCmd{}
-	for _, name := range []string{"retry", "scheduled", "archived"} {
-		sets[name] = pipe.ZCard(ctx, r.keys.asynq(name))
-	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
-	s := &Status{
-		At: now.Val(), Active: active.Val(),
-		Retrying: sets["retry"].Val(), Scheduled: sets["scheduled"].Val(), Archived: sets["archived"].Val(),
+	names := lines.Val()
+	for {
+		s := &Status{At: now.Val()}
+		found, err := r.details(ctx, s, names, newRateTable(rates.Val()), countsByPage(outcomes.Val()))
+		if err != nil {
+			return nil, err
+		}
+		known := len(names)
+		names = append(names, found...)
+		slices.Sort(names)
+		if names = slices.Compact(names); len(names) == known {
+			return s, nil
+		}
 	}
-	return s, r.details(ctx, s, lines.Val(), newRateTable(rates.Val()), countsByPage(outcomes.Val()))
 }
 
+// details fills in s, and returns the names of the lines that there were at that moment.
 func (r statusReader) details(
 	ctx context.Context, s *Status, names []string, rates rateTable, counts map[string]map[string]int64,
-) error {
+) ([]string, error) {
 	slices.Sort(names)
-	pipe := r.rdb.Pipeline()
+	pipe := r.rdb.TxPipeline()
+	found := pipe.SMembers(ctx, r.keys.groups())
+	pending, active := pipe.LLen(ctx, r.keys.pending()), pipe.LLen(ctx, r.keys.active())
+	retrying := pipe.ZCard(ctx, r.keys.asynq("retry"))
+	scheduled := pipe.ZCard(ctx, r.keys.asynq("scheduled"))
+	archived := pipe.ZCard(ctx, r.keys.asynq("archived"))
 	waiting := make([]*redis.IntCmd, len(names))
 	for i, name := range names {
 		waiting[i] = pipe.ZCard(ctx, r.keys.line(name))
@@ -121,8 +139,10 @@ func (r statusReader) details(
 	}
 	app := r.askPause(ctx, pipe, App)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+		return nil, err
 	}
+	s.Pending, s.Active, s.Retrying = pending.Val(), active.Val(), retrying.Val()
+	s.Scheduled, s.Archived = scheduled.Val(), archived.Val()
 	s.App = app.status()
 	paused := map[string]*PauseStatus{}
 	for i, id := range pages {
@@ -137,7 +157,7 @@ func (r statusReader) details(
 			s.Lines = append(s.Lines, lineStatus(name, line, n, rates, paused[line.PageID], s.App))
 		}
 	}
-	return nil
+	return found.Val(), nil
 }
 
 func lineStatus(name string, l producer.Line, n int64, rates rateTable, pauses ...*PauseStatus) LineStatus {
