@@ -7,17 +7,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash/fnv"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
-
-// maxBody is far above any request that passes validation.
-const maxBody = 1 << 20
 
 // reply is the answer to a call.
 type reply struct {
@@ -28,30 +23,23 @@ type reply struct {
 	accepted              bool
 	drop                  bool
 	delay                 time.Duration
+	calls                 []uint64 // their numbers in the record
 }
 
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, at time.Time) {
-	page, ok := s.route(r)
+	op, ok := s.route(r)
 	if !ok {
-		s.refuse(codes{100, 33}, "unsupported request: the sandbox knows POST /{version}/{page-id}/messages").write(w)
+		s.refuse(codes{100, 33}, "unsupported request: the sandbox knows "+knownEdges).write(w)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	call := Call{At: at, PageID: page, Body: body}
-	var answer reply
-	if err != nil {
-		answer = s.refuse(codes{100, 0}, "the request could not be read, or is too large")
-	} else {
-		answer = s.decide(&call, r)
-	}
-	call.Accepted, call.MessageID = answer.accepted, answer.message
-	call.Code, call.Subcode = answer.code, answer.subcode
-	if !answer.drop {
-		call.Status = answer.status
-	}
-	seq := s.log.add(call)
+	op.call.At = at
+	unreadable := op.read(w, r)
+	s.resolve(op)
+	answer := s.perform(op, unreadable)
 	s.wait(r.Context(), s.cfg.Latency+answer.delay)
-	s.log.done(seq, time.Now())
+	for _, seq := range answer.calls {
+		s.log.done(seq, time.Now())
+	}
 	if answer.drop {
 		// The documented way to close a connection without an answer; net/http logs nothing.
 		panic(http.ErrAbortHandler)
@@ -59,47 +47,43 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, at time.Time
 	answer.write(w)
 }
 
-// route returns the page that a call is for; /me/ is the page of the token.
-func (s *Server) route(r *http.Request) (page string, ok bool) {
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) == 3 && strings.HasPrefix(parts[0], "v") {
-		parts = parts[1:]
+// perform decides one operation and records it. unreadable says what is wrong with its parameters, if anything.
+func (s *Server) perform(op *operation, unreadable string) reply {
+	var answer reply
+	if unreadable != "" {
+		answer = s.refuse(codes{100, 0}, unreadable)
+	} else {
+		answer = s.decide(op)
 	}
-	if r.Method != http.MethodPost || len(parts) != 2 || parts[1] != "messages" {
-		return "", false
+	call := &op.call
+	call.Accepted, call.MessageID = answer.accepted, answer.message
+	call.Code, call.Subcode = answer.code, answer.subcode
+	if !answer.drop {
+		call.Status = answer.status
 	}
-	if page = parts[0]; page == "me" {
-		if known, ok := s.pages[token(r)]; ok {
-			return known, true
-		}
-		return page, true
-	}
-	return page, numeric(page) && len(page) <= 32
+	answer.calls = []uint64{s.log.add(*call)}
+	return answer
 }
 
 // decide goes through the checks in the platform's order, as far as it is known: who calls, whether it may
 // call now, what it wants.
-func (s *Server) decide(call *Call, r *http.Request) reply {
-	if code, why := s.authorize(call.PageID, r); code != (codes{}) {
+func (s *Server) decide(op *operation) reply {
+	if code, why := s.authorize(op); code != (codes{}) {
 		return s.refuse(code, why)
 	}
-	req, parseErr := sendapi.ParseRequest(call.Body)
-	if parseErr == nil {
-		call.Recipient = req.Recipient.Address()
-	}
-	fault, limited := s.gate(call, parseErr == nil && req.Media())
+	act := edges[op.method+" "+op.call.Edge](s, op)
+	op.call.Recipient = act.recipient
+	fault, limited := s.gate(&op.call, act.media)
 	var answer reply
 	switch {
 	case fault.Drop == DropBefore:
 		return reply{drop: true, delay: fault.Delay}
 	case fault.refuses():
-		answer = s.fail(call.PageID, fault)
+		answer = s.fail(op.call.PageID, fault)
 	case limited:
-		answer = s.overLimit(call.PageID)
-	case parseErr != nil:
-		answer = s.refuse(codes{100, 0}, parseErr.Error())
+		answer = s.overLimit(op.call.PageID)
 	default:
-		answer = s.accept(req)
+		answer = act.run()
 	}
 	answer.drop = fault.Drop == DropAfter
 	answer.delay = fault.Delay
@@ -120,47 +104,47 @@ func (s *Server) gate(call *Call, media bool) (fault Fault, limited bool) {
 	return s.faults.next(call.PageID, call.At), !l.take(call.At, media)
 }
 
-func (s *Server) authorize(page string, r *http.Request) (codes, string) {
-	given := token(r)
+func (s *Server) authorize(op *operation) (codes, string) {
+	page := op.call.PageID
 	want, known := s.cfg.Tokens[page]
 	switch {
-	case given == "":
+	case op.token == "":
 		return codes{190, 0}, "an access token is required"
 	case s.cfg.Tokens != nil && page == "me":
 		return codes{190, 0}, "the access token is invalid"
 	case s.cfg.Tokens != nil && !known:
 		return codes{100, 33}, "there is no such page"
-	case s.cfg.Tokens != nil && given != want:
+	case s.cfg.Tokens != nil && op.token != want:
 		return codes{190, 0}, "the access token is invalid"
-	case s.cfg.AppSecret != "" && !s.proven(given, r):
-		return codes{100, 0}, "the appsecret_proof is missing or wrong"
-	case !strings.Contains(r.Header.Get("Content-Type"), "json"):
-		return codes{100, 0}, "the sandbox takes a body of Content-Type application/json only"
+	case s.cfg.AppSecret != "" && !s.proven(op):
+		return codes{100, 0}, "Invalid appsecret_proof provided in the API argument"
 	}
 	return codes{}, ""
 }
 
-func (s *Server) proven(token string, r *http.Request) bool {
+func (s *Server) proven(op *operation) bool {
 	mac := hmac.New(sha256.New, []byte(s.cfg.AppSecret))
-	mac.Write([]byte(token))
+	mac.Write([]byte(op.token))
 	want := hex.EncodeToString(mac.Sum(nil))
-	return hmac.Equal([]byte(want), []byte(r.URL.Query().Get("appsecret_proof")))
+	return hmac.Equal([]byte(want), []byte(op.proof))
 }
 
-// token finds the access token in the header or, as in the platform's samples, in the query.
-func token(r *http.Request) string {
-	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return bearer
+// messages is the edge that sends.
+// https://developers.facebook.com/docs/messenger-platform/reference/send-api
+func (s *Server) messages(op *operation) action {
+	req, err := sendapi.ParseRequest(op.call.Body)
+	if err != nil {
+		return action{run: func() reply { return s.refuse(codes{100, 0}, err.Error()) }}
 	}
-	if r.URL.RawQuery == "" {
-		return ""
+	return action{
+		recipient: req.Recipient.Address(), media: req.Media(),
+		run: func() reply { return s.accept(op, req) },
 	}
-	return r.URL.Query().Get("access_token")
 }
 
 // accept validates a request and makes up the answer that fits its recipient.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
-func (s *Server) accept(req *sendapi.Request) reply {
+func (s *Server) accept(op *operation, req *sendapi.Request) reply {
 	if err := req.Validate(); err != nil {
 		return s.refuse(subcodeFor(req), err.Error())
 	}

@@ -14,6 +14,8 @@ type Call struct {
 	Done time.Time
 	// PageID is the page of the path.
 	PageID string
+	// Edge is what was called below the page: messages.
+	Edge string
 	// Recipient is the address as in sendapi.Recipient.Address; empty when the body could not be read.
 	Recipient string
 	// Accepted is true for a message or sender action that was accepted, also when the answer was dropped.

@@ -77,7 +77,7 @@ func TestChecks(t *testing.T) {
 		"too long": {
 			path, "t1", strings.Replace(hello, "hello", strings.Repeat("x", 2001), 1), 400, 100, 0, "2,001",
 		},
-		"too large": {path, "t1", strings.Repeat(" ", 2<<20), 400, 100, 0, "too large"},
+		"too large": {path, "t1", strings.Repeat(" ", 9<<20), 400, 100, 0, "too large"},
 		"removed tag": {
 			path, "t1", strings.Replace(hello, "}}", `},"messaging_type":"MESSAGE_TAG","tag":"ACCOUNT_UPDATE"}`, 1),
 			400, 100, 0, "was removed",
@@ -113,7 +113,7 @@ func TestOtherRequests(t *testing.T) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w = httptest.NewRecorder()
 	srv.ServeHTTP(w, r)
-	assert.Contains(t, w.Body.String(), "application/json only")
+	assert.Contains(t, w.Body.String(), "recipient: must be an object")
 }
 
 func TestCallsAreRecorded(t *testing.T) {
@@ -129,8 +129,9 @@ func TestCallsAreRecorded(t *testing.T) {
 		calls := srv.Calls()
 		require.Len(t, calls, 2)
 		assert.Equal(t, sandbox.Call{
-			At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Recipient: "id:7", Accepted: true,
-			Status: 200, MessageID: calls[0].MessageID, Body: []byte(hello),
+			At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
+			Accepted: true,
+			Status:   200, MessageID: calls[0].MessageID, Body: []byte(hello),
 		}, calls[0])
 		assert.Contains(t, w.Body.String(), calls[0].MessageID)
 		assert.Equal(t, 403, calls[1].Status)
