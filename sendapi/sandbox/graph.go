@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"hash/fnv"
 	"net/http"
 	"strconv"
@@ -35,7 +34,12 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, at time.Time
 	op.call.At = at
 	unreadable := op.read(w, r)
 	s.resolve(op)
-	answer := s.perform(op, unreadable)
+	var answer reply
+	if op.call.Edge == batchEdge {
+		answer = s.batch(op, unreadable)
+	} else {
+		answer = s.perform(op, unreadable)
+	}
 	s.wait(r.Context(), s.cfg.Latency+answer.delay)
 	for _, seq := range answer.calls {
 		s.log.done(seq, time.Now())
@@ -138,7 +142,12 @@ func (s *Server) messages(op *operation) action {
 	}
 	return action{
 		recipient: req.Recipient.Address(), media: req.Media(),
-		run: func() reply { return s.accept(op, req) },
+		run: func() reply {
+			if c, why := s.attach(op, req); why != "" {
+				return s.refuse(c, why)
+			}
+			return s.accept(op, req)
+		},
 	}
 }
 
@@ -158,12 +167,11 @@ func (s *Server) accept(op *operation, req *sendapi.Request) reply {
 	}{RecipientID: personOf(req.Recipient)}
 	if req.Message != nil {
 		success.MessageID = "m_" + s.started + "-" + strconv.FormatUint(s.ids.Add(1), 36)
-		if keepsMedia(req.Message) {
-			success.AttachmentID = strconv.FormatUint(1e15+s.ids.Add(1), 10)
-		}
+		success.AttachmentID = s.reusable(op, req.Message)
 	}
-	body, _ := json.Marshal(success) // three strings
-	return reply{status: http.StatusOK, body: body, message: success.MessageID, accepted: true}
+	answer := accepted(success)
+	answer.message = success.MessageID
+	return answer
 }
 
 // subcodeFor gives the refusals that have a number of their own.
@@ -190,14 +198,6 @@ func personOf(to sendapi.Recipient) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(to.Address())) // never fails
 	return strconv.FormatUint(9e15+uint64(h.Sum32()), 10)
-}
-
-func keepsMedia(m *sendapi.Message) bool {
-	if m.Attachment == nil {
-		return false
-	}
-	media, ok := m.Attachment.Payload.(*sendapi.Media)
-	return ok && media.Reusable && media.URL != ""
 }
 
 // wait holds an answer back; when the caller is gone or the sandbox closes there is no point in it.

@@ -49,8 +49,9 @@ type Config struct {
 	MaxCalls int
 }
 
-// Server is the sandbox. As an http.Handler it answers POST /{version}/{page-id}/messages, the version
-// being optional, and the control interface below /sandbox/. It is safe for concurrent use.
+// Server is the sandbox. As an http.Handler it answers the edges messages, message_attachments and personas of a page, the
+// page and its personas themselves, and batches of these, the version being optional in each path; and the control
+// interface below /sandbox/. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
 	pages   map[string]string // by token, for /me/messages
@@ -58,6 +59,7 @@ type Server struct {
 	started string // part of each message id
 	ids     atomic.Uint64
 	log     *record
+	kept    kept
 
 	mu     sync.Mutex // guards what follows
 	faults faults
@@ -138,7 +140,9 @@ func (s *Server) Calls() []Call { return s.log.all(func(*Call) bool { return tru
 
 // Accepted returns the calls that were accepted: messages and sender actions, also those whose answer was
 // dropped.
-func (s *Server) Accepted() []Call { return s.log.all(func(c *Call) bool { return c.Accepted }) }
+func (s *Server) Accepted() []Call {
+	return s.log.all(func(c *Call) bool { return c.Accepted && c.Edge == "messages" })
+}
 
 // Dropped returns how many calls the record has forgotten because of Config.MaxCalls.
 func (s *Server) Dropped() int { return s.log.dropped() }
