@@ -129,7 +129,7 @@ func TestSecretsAndProof(t *testing.T) {
 	t.Parallel()
 	_, c := start(t, sandbox.Config{AppSecret: secret})
 	_, err := c.Send(t.Context(), page, sendapi.Text(ann, "x"))
-	assert.ErrorIs(t, err, sendapi.KindInvalid)
+	assert.ErrorIs(t, err, sendapi.KindAuth, "no message is at fault: %v", err)
 	_, err = c.Send(t.Context(), sendapi.Page{ID: "1001", Token: token, AppSecret: secret}, sendapi.Text(ann, "x"))
 	assert.NoError(t, err)
 }
