@@ -2,6 +2,7 @@ package sendapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 )
 
@@ -25,6 +26,7 @@ func (c *Client) CheckPage(ctx context.Context, page Page) (*PageInfo, error) {
 	// Not the page's own path: some pages can be read with the token of another.
 	k := c.read(page, "me")
 	k.query = url.Values{"fields": {"id,name"}}
+	k.accepts = func(members map[string]json.RawMessage) bool { return digits(textOf(members["id"])) }
 	res, err := c.do(ctx, k)
 	if err != nil {
 		return nil, err
@@ -33,7 +35,7 @@ func (c *Client) CheckPage(ctx context.Context, page Page) (*PageInfo, error) {
 	if page.ID != "me" && info.ID != page.ID {
 		return nil, &Error{
 			Kind: KindAuth, Scope: ScopePage, Usage: res.usage, TraceID: res.trace,
-			Message: "the access token belongs to " + k.hide.clean(info.ID) + ", not to page " + page.ID +
+			Message: "the access token belongs to " + info.ID + ", not to page " + page.ID +
 				"; take the Page access token of this page",
 		}
 	}

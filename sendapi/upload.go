@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -165,12 +166,13 @@ func (f LocalFile) problems(kind AttachmentType) Problems {
 			ps = append(ps, Problem{Path: path, Message: message})
 		}
 	}
-	check(kind == Image || kind == Audio || kind == Video || kind == File, "type", "must be image, audio, video or file")
+	media := slices.Contains([]AttachmentType{Image, Audio, Video, File}, kind)
+	check(media, "type", "must be image, audio, video or file")
 	check(f.Name != "" && !strings.ContainsFunc(f.Name, unicode.IsControl), "Name", "must be a file name of one line")
-	media, _, err := mime.ParseMediaType(f.ContentType)
-	check(err == nil && strings.Contains(media, "/"), "ContentType", "must be a MIME type")
-	if kind != File && err == nil {
-		check(strings.HasPrefix(media, string(kind)+"/"), "ContentType", fmt.Sprintf("must be %s/* for this type", kind))
+	mimeType, _, err := mime.ParseMediaType(f.ContentType)
+	check(err == nil && strings.Contains(mimeType, "/"), "ContentType", "must be a MIME type")
+	if media && kind != File && err == nil {
+		check(strings.HasPrefix(mimeType, string(kind)+"/"), "ContentType", fmt.Sprintf("must be %s/* for this type", kind))
 	}
 	check(f.Size > 0, "Size", "required")
 	check(f.Size <= MaxFileBytes, "Size", fmt.Sprintf("%d bytes; the limit is %d", f.Size, MaxFileBytes))
