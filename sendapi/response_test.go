@@ -95,6 +95,55 @@ func TestBrokenOffAnswer(t *testing.T) {
 	}
 }
 
+// A wrong proof must not cost the messages of a backlog, and no message may pass for a wrong proof.
+func TestWrongProofIsNoFaultOfTheMessage(t *testing.T) {
+	t.Parallel()
+	const proof = `(#100) Invalid appsecret_proof provided in the API argument`
+	for name, row := range map[string]struct {
+		body, text string
+		want       Kind
+	}{
+		"wrong":               {`{"error":{"code":100,"message":"` + proof + `"}}`, "Hello", KindAuth},
+		"missing":             {`{"error":{"code":100,"message":"API calls require an appsecret_proof"}}`, "Hello", KindAuth},
+		"in another language": {`{"error":{"code":100,"message":"appsecret_proof non valide"}}`, "Hello", KindAuth},
+		"another 100":         {`{"error":{"code":100,"message":"Invalid parameter"}}`, "Hello", KindInvalid},
+		"with a subcode":      {`{"error":{"code":100,"error_subcode":2018001,"message":"` + proof + `"}}`, "x", KindRecipient},
+		"another code":        {`{"error":{"code":551,"message":"` + proof + `"}}`, "Hello", KindRecipient},
+		"quoted from a text": {
+			`{"error":{"code":100,"message":"bad text: what is an appsecret_proof?"}}`, "what is an appsecret_proof?", KindInvalid,
+		},
+		"a part of a text": {
+			`{"error":{"code":100,"message":"bad word: appsecret_proof"}}`, "what is an appsecret_proof?", KindInvalid,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := answer{status: 400, header: make(http.Header), body: []byte(row.body), whole: true}
+			_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), row.text))))
+			require.NotNil(t, e)
+			assert.Equal(t, row.want, e.Kind)
+			assert.Equal(t, row.want == KindAuth, e.Scope == ScopePage)
+		})
+	}
+}
+
+func TestRetriesComeFromTheTable(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		`{"error":{"code":1,"error_subcode":99}}`:        2,
+		`{"error":{"code":100,"error_subcode":2018008}}`: 2,
+		`{"error":{"code":100,"error_subcode":2018047}}`: 1,
+		`{"error":{"code":100,"error_subcode":2018294}}`: 1,
+		`{"error":{"code":100,"error_subcode":2018001}}`: 0,
+		`{"error":{"code":190}}`:                         0,
+		`{"error":{"code":230}}`:                         0,
+	} {
+		_, e := read(400, body, false)
+		require.NotNil(t, e, body)
+		assert.Equal(t, want, e.Retries, body)
+	}
+}
+
 func TestRetryAfterGoesWithLimitsOnly(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
@@ -119,7 +168,14 @@ func TestRedactor(t *testing.T) {
 		},
 		"text, twice":   {`{"message":{"text":"abcdef"}}`, "abcdefabcdef", "[redacted][redacted]"},
 		"text, escaped": {`{"message":{"text":"say \"boo\" to them"}}`, `bad: say \"boo\" to them`, "bad: [redacted]"},
-		"short text":    {`{"message":{"text":"no"}}`, `"no" is not nothing`, `"[redacted]" is not nothing`},
+		"text, encoded": {
+			`{"message":{"text":"say \"boo\" & run"}}`, "bad: say+%22boo%22+%26+run say%20%22boo%22%20&%20run",
+			"bad: [redacted] [redacted]",
+		},
+		"text, in encoded JSON": {
+			`{"message":{"text":"say \"boo\" to them"}}`, "bad: text%22%3A%22say+%5C%22boo%5C%22+to+them%22", "bad: text%22%3A%22[redacted]%22",
+		},
+		"short text": {`{"message":{"text":"no"}}`, `"no" is not nothing`, `"[redacted]" is not nothing`},
 		"title in template": {
 			`{"message":{"attachment":{"payload":{"elements":[{"title":"Blue shoes"}]}}}}`,
 			"Blue shoes?", "[redacted]?",
