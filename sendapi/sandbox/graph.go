@@ -143,7 +143,7 @@ func (s *Server) messages(op *operation) action {
 	return action{
 		recipient: req.Recipient.Address(), media: req.Media(),
 		run: func() reply {
-			if c, why := s.attach(op, req); why != "" {
+			if c, why := s.attach(op, req.Message); why != "" {
 				return s.refuse(c, why)
 			}
 			return s.accept(op, req)
