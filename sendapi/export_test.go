@@ -18,6 +18,14 @@ func Vocabulary() map[string][]string {
 	}
 }
 
+// Templates is an empty template of each type.
+func Templates() (all []Payload) {
+	for _, empty := range templates {
+		all = append(all, empty())
+	}
+	return all
+}
+
 // RecipientKinds is each kind of address.
 func RecipientKinds() (keys []string) {
 	for _, a := range new(Recipient).addresses() {

@@ -81,6 +81,12 @@ func TestParseRequestSaysWhere(t *testing.T) {
 			"sender_action: must be a string, not true or false",
 		`{"message":{"attachment":{"type":"image","payload":{"is_reusable":"yes"}}}}`: "" +
 			"message.attachment.payload.is_reusable: must be true or false, not a string",
+		`{"message":{"sticker_id":1.5}}`: "message.sticker_id: must be a whole number of at most 64 bits",
+		`{"message":{"sticker_id":[]}}`:  "message.sticker_id: must be a number, not an array",
+		template(`"customer_information","countries":["US",1]`): "" +
+			"message.attachment.payload.countries[1]: must be a string, not a number",
+		template(`"receipt","summary":{"total_cost":true}`): "" +
+			"message.attachment.payload.summary.total_cost: must be a number, not true or false",
 	} {
 		t.Run(data, func(t *testing.T) {
 			t.Parallel()
