@@ -60,6 +60,59 @@ func spread(value any) (objects int) {
 	return objects
 }
 
+// Each value of each golden file in turn becomes something else, as no fuzzer does so thoroughly: it is refused, or it is
+// kept.
+func TestAnyValueInAnyPlace(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(goldenFile("*"))
+	require.NoError(t, err)
+	others := []any{
+		nil, true, false, "", "x", json.Number("0"), json.Number("-0"), json.Number("7"), json.Number("1.50"),
+		json.Number("1e400"), []any{}, []any{nil}, []any{"x", "x"}, map[string]any{}, []any{map[string]any{}},
+		map[string]any{"template_type": "list"},
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			root, taken := plainJSON(t, data), 0
+			replaceEach(root, others, func() {
+				in, err := json.Marshal(root)
+				require.NoError(t, err)
+				if survives(t, in) {
+					taken++
+				}
+			})
+			assert.Positive(t, taken)
+		})
+	}
+}
+
+// replaceEach puts each of others in the place of each value inside of v, and calls try each time.
+func replaceEach(v any, others []any, try func()) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			replaceEach(inner, others, try)
+			for _, other := range others {
+				v[key] = other
+				try()
+			}
+			v[key] = inner
+		}
+	case []any:
+		for i, inner := range v {
+			replaceEach(inner, others, try)
+			for _, other := range others {
+				v[i] = other
+				try()
+			}
+			v[i] = inner
+		}
+	}
+}
+
 // Each type of a request can be a part of other JSON by itself, without loss.
 func TestEachTypeIsJSON(t *testing.T) {
 	t.Parallel()
