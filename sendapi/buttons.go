@@ -165,7 +165,7 @@ func (b *Button) checkRequired(c *checker) {
 
 func (b *Button) checkPayload(c *checker) {
 	c.limit("payload", b.Payload, maxPayload)
-	if b.Type == ButtonCall && b.Payload != "" && !(b.Payload[0] == '+' && phoneNumber(b.Payload)) {
+	if b.Type == ButtonCall && b.Payload != "" && (b.Payload[0] != '+' || !phoneNumber(b.Payload)) {
 		c.warn("payload", "does not look like a phone number with plus and country code")
 	}
 }

@@ -199,7 +199,7 @@ func TestCheckButtons(t *testing.T) {
 				"! " + payload + ".buttons[0].fallback_url: allowed with messenger_extensions only",
 				"! " + payload + ".buttons[0].webview_height_ratio: unknown value \"huge\"; it must be one of compact, " +
 					"tall, full",
-				"! " + payload + ".buttons[0].webview_share_button: unknown value \"show\"; it must be one of hide",
+				"! " + payload + ".buttons[0].webview_share_button: unknown value \"show\"; it must be hide",
 			},
 		},
 		{
