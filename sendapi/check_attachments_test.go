@@ -203,6 +203,14 @@ func TestCheckButtons(t *testing.T) {
 			},
 		},
 		{
+			"game with both",
+			buttons(`{"type":"game_play","title":"t","game_metadata":{"player_id":"1","context_id":"2"}}`),
+			[]string{
+				payload + ".buttons[0].type: game_play" + of2018,
+				payload + ".buttons[0].game_metadata: player_id and context_id: the samples of 2018 have one of them",
+			},
+		},
+		{
 			"fields of other buttons",
 			buttons(`{"type":"account_unlink","url":"https://e.com","payload":"p","webview_height_ratio":"full",` +
 				`"messenger_extensions":true,"webview_share_button":"hide","game_metadata":{},"share_contents":` +

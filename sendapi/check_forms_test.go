@@ -162,11 +162,12 @@ func TestCheckForms(t *testing.T) {
 		},
 		{
 			"customer information",
-			template(`"customer_information",` + privacy + `,"countries":["US","USA",""],"expires_in_days":-1,` +
+			template(`"customer_information",` + privacy + `,"countries":["US","USA","","U1"],"expires_in_days":-1,` +
 				`"address_overrides":[],"contact_overrides":"x","purpose":"FUN"`),
 			[]string{
 				"! " + payload + ".countries[1]: must be a country code of two letters, such as US",
 				"! " + payload + ".countries[2]: must be a country code of two letters, such as US",
+				"! " + payload + ".countries[3]: must be a country code of two letters, such as US",
 				"! " + payload + ".expires_in_days: -1; it must be 1 to 7 [-1/1]",
 				"! " + payload + ".address_overrides: must be an object, not an array",
 				"! " + payload + ".contact_overrides: must be an object, not a string",

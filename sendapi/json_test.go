@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -155,6 +156,33 @@ func collect(typ reflect.Type, types map[reflect.Type]bool) {
 				collect(field.Type, types)
 			}
 		}
+	}
+}
+
+// A share may hold a message with a share in it, and so on: from the second on it is kept as it is.
+func TestShareInsideAShare(t *testing.T) {
+	t.Parallel()
+	const depth = 500
+	const open = `{"type":"element_share","share_contents":{"attachment":{"type":"template","payload":` +
+		`{"template_type":"button","text":"x","buttons":[`
+	in := buttons(strings.Repeat(open, depth) + strings.Repeat(`]}}}}`, depth))
+	require.True(t, survives(t, []byte(in)))
+	req, err := sendapi.ParseRequest([]byte(in))
+	require.NoError(t, err)
+	assert.Less(t, len(req.Check()), 10)
+}
+
+// A number that is none is refused by Check, and is JSON all the same.
+func TestDecimalIsAlwaysJSON(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[sendapi.Decimal]string{
+		"": `{}`, "0": `{"total_cost":0}`, "-12.50": `{"total_cost":-12.50}`, "1e3": `{"total_cost":1e3}`,
+		"1,5": `{"total_cost":"1,5"}`, "1.": `{"total_cost":"1."}`, "01": `{"total_cost":"01"}`, " 1": `{"total_cost":" 1"}`,
+		"x": `{"total_cost":"x"}`, "1}": `{"total_cost":"1}"}`,
+	} {
+		out, err := json.Marshal(sendapi.ReceiptSummary{TotalCost: value})
+		require.NoError(t, err, value)
+		assert.Equal(t, want, string(out), value)
 	}
 }
 
