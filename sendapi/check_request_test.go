@@ -195,6 +195,11 @@ func TestCheckMessage(t *testing.T) {
 			[]string{"! message: needs text, an attachment, a template or a sticker_id"},
 		},
 		{"content of tomorrow", message(`{"hologram":{}}`), nil},
+		{
+			"no sticker",
+			message(`{"sticker_id":0}`),
+			[]string{"! message: needs text, an attachment, a template or a sticker_id"},
+		},
 		{"sticker as a string", message(`{"sticker_id":"369239263222822"}`), nil},
 		{"text below the limit", message(`{"text":"` + strings.Repeat("é", 1999) + `"}`), nil},
 		{

@@ -177,7 +177,7 @@ func TestDecimalIsAlwaysJSON(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[sendapi.Decimal]string{
 		"": `{}`, "0": `{"total_cost":0}`, "-12.50": `{"total_cost":-12.50}`, "1e3": `{"total_cost":1e3}`,
-		"1,5": `{"total_cost":"1,5"}`, "1.": `{"total_cost":"1."}`, "01": `{"total_cost":"01"}`, " 1": `{"total_cost":" 1"}`,
+		"1,5": `{"total_cost":"1,5"}`, "1.": `{"total_cost":"1."}`, "01": `{"total_cost":"01"}`, "+1": `{"total_cost":"+1"}`,
 		"x": `{"total_cost":"x"}`, "1}": `{"total_cost":"1}"}`,
 	} {
 		out, err := json.Marshal(sendapi.ReceiptSummary{TotalCost: value})

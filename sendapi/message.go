@@ -1,5 +1,7 @@
 package sendapi
 
+import "slices"
+
 // Message is the content of a send: exactly one of text, attachment, template and sticker.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 type Message struct {
@@ -104,7 +106,12 @@ func (m *Message) checkContent(c *checker) {
 	}
 }
 
-func (m *Message) sticker() bool { return m.StickerID != 0 || m.given("sticker_id") }
+// sticker counts an id in the form of a string as well; a zero, which is kept, is none.
+func (m *Message) sticker() bool {
+	return m.StickerID != 0 || slices.ContainsFunc(m.extra, func(e member) bool {
+		return e.key == "sticker_id" && kindOf(e.value) == "a string" && string(e.value) != `""`
+	})
+}
 
 func (m *Message) unknownContent() bool {
 	for _, e := range m.extra {

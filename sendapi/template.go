@@ -12,16 +12,16 @@ var templates = byType(
 
 // newTemplate returns an empty template of a template_type, or nil when there is no type for it.
 func newTemplate(templateType string) Payload {
-	if make, ok := templates[templateType]; ok {
-		return make()
+	if create, ok := templates[templateType]; ok {
+		return create()
 	}
 	return nil
 }
 
 func byType(constructors ...func() Payload) map[string]func() Payload {
 	m := make(map[string]func() Payload, len(constructors))
-	for _, make := range constructors {
-		m[make().template()] = make
+	for _, create := range constructors {
+		m[create().template()] = create
 	}
 	return m
 }
