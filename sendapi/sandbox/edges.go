@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 const (
@@ -22,7 +24,8 @@ const (
 type operation struct {
 	call         Call // what is recorded; its Body is the parameters as one JSON object
 	method       string
-	node         string // the first part of the path: a page, me, or a persona
+	node         string  // the first part of the path: a page, me, or a persona
+	version      version // of the path
 	query        url.Values
 	token, proof string
 	file         *file // what came in the part filedata
@@ -36,9 +39,11 @@ type file struct {
 
 // action is what an edge makes of an operation that may call it.
 type action struct {
-	recipient string       // for the record
-	media     bool         // it counts against the media limit
-	run       func() reply // once nothing stands in its way
+	recipient string           // for the record
+	media     bool             // it counts against the media limit
+	request   *sendapi.Request // what is sent, where the edge sends; nil elsewhere
+	refused   refusal          // what is wrong with the operation itself
+	run       func() reply     // once nothing stands in its way
 }
 
 // edges are what can be called, by method and the name below a node; a node itself has the name "".
@@ -66,10 +71,10 @@ func (s *Server) route(r *http.Request) (*operation, bool) {
 // newOperation returns nil for a path that is no edge. The token may be in the query, as in the platform's samples.
 func newOperation(method, path, query string) *operation {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if versionPart.MatchString(parts[0]) {
-		parts = parts[1:]
-	}
 	op := &operation{method: method}
+	if versionPart.MatchString(parts[0]) {
+		op.version, parts = parseVersion(parts[0]), parts[1:]
+	}
 	if len(parts) > 0 {
 		op.node = parts[0]
 	}
@@ -77,7 +82,7 @@ func newOperation(method, path, query string) *operation {
 		op.call.Edge = parts[1]
 	}
 	known := edges[op.method+" "+op.call.Edge] != nil
-	if len(parts) > 2 || !known || op.node != "me" && !(numeric(op.node) && len(op.node) <= 32) {
+	if len(parts) > 2 || !known || newestVersion.before(op.version) || op.node != "me" && !isPage(op.node) {
 		return nil
 	}
 	op.query, _ = url.ParseQuery(query) // what cannot be read is left out
@@ -100,7 +105,7 @@ func (op *operation) credentials(from url.Values) {
 // resolve finds the page of an operation: /me/ is that of the token.
 func (s *Server) resolve(op *operation) {
 	op.call.PageID = op.node
-	if known, ok := s.pages[op.token]; ok && op.node == "me" {
+	if known, ok := s.credentials.pageOf(op.token); ok && op.node == "me" {
 		op.call.PageID = known
 	}
 }

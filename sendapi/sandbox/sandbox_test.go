@@ -129,7 +129,7 @@ func TestCallsAreRecorded(t *testing.T) {
 		calls := srv.Calls()
 		require.Len(t, calls, 2)
 		assert.Equal(t, sandbox.Call{
-			At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
+			Seq: 1, At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
 			Accepted: true,
 			Status:   200, MessageID: calls[0].MessageID, Body: []byte(hello),
 		}, calls[0])
