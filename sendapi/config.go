@@ -70,7 +70,7 @@ var versionForm = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,2}$`)
 
 func (cfg Config) problems() Problems {
 	var ps Problems
-	add := func(path, message string) { ps = append(ps, Problem{path, message}) }
+	add := func(path, message string) { ps = append(ps, Problem{Path: path, Message: message}) }
 	if u, err := url.Parse(cfg.BaseURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		add("BaseURL", "must be an http or https URL, such as "+DefaultBaseURL)
 	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {

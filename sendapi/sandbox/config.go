@@ -42,9 +42,9 @@ type Config struct {
 	// AllowRemoved makes it a server of an older version: what the platform removed since is accepted, and the
 	// version in the path is served even if it has expired.
 	AllowRemoved bool
-	// KnownAttachments refuses attachment ids that were not made here. One of another page, or of more than 90
-	// days ago, is refused anyway.
-	KnownAttachments bool
+	// KnownIDs refuses ids of attachments and personas that were not made here. One of another page, an attachment
+	// of more than 90 days ago, and a deleted persona are refused anyway.
+	KnownIDs bool
 	// Window is whether a page may write to people of whom it is not known when they wrote; empty means
 	// WindowOpen.
 	Window Window

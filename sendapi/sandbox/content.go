@@ -10,6 +10,9 @@ import (
 // content refuses a request that the platform would refuse whoever it is for, with the codes of the platform.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
 func (s *Server) content(op *operation, req *sendapi.Request) refusal {
+	if c, why := s.attach(op, req); why != "" {
+		return refusal{c, why}
+	}
 	if err := req.Validate(); err != nil {
 		var problems sendapi.Problems
 		errors.As(err, &problems)

@@ -24,14 +24,14 @@ const (
 
 const help = `Sendpace sandbox: a Send API to try things on. Nothing is sent to anybody.
 
-POST   /{version}/{page-id}/messages   the Send API
+POST   /{version}/{page-id}/messages   the Send API; also message_attachments, personas, batches
 
 GET    /sandbox/calls                  calls by page: accepted, refused, dropped, pace
-GET    /sandbox/log                    the accepted calls, one line of JSON each, oldest first
+GET    /sandbox/log                    the accepted sends, one line of JSON each, oldest first
          ?page=1001 ?recipient=4321    of one page, to one recipient
          ?since=17                     after the call with that seq
          ?limit=1000                   at most so many, 1 to 100000
-         ?refused=true                 the refused and dropped ones too
+         ?all=true                     the refused and dropped ones too, and other edges
 
 GET    /sandbox/pages[?page=1001]      how each page stands: access, high-volume mode, usage
 POST   /sandbox/pages                  replace the state of a page

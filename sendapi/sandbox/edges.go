@@ -2,40 +2,14 @@ package sandbox
 
 import (
 	"encoding/json"
-	"io"
-	"mime"
-	"mime/multipart"
+	"fmt"
 	"net/http"
-	"net/url"
-	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
-
-const (
-	// maxBody is far above any request that passes validation, and above a batch of 50.
-	maxBody = 8 << 20
-	// maxUpload is a file of the largest size with what a multipart body puts around it.
-	maxUpload = 25<<20 + maxBody
-)
-
-// operation is one call to one edge: a request of its own, or a part of a batch.
-type operation struct {
-	call         Call // what is recorded; its Body is the parameters as one JSON object
-	method       string
-	node         string  // the first part of the path: a page, me, or a persona
-	version      version // of the path
-	query        url.Values
-	token, proof string
-	file         *file // what came in the part filedata
-}
-
-// file is what is kept of an uploaded file.
-type file struct {
-	contentType string
-	size        int64
-}
 
 // action is what an edge makes of an operation that may call it.
 type action struct {
@@ -46,15 +20,20 @@ type action struct {
 	run       func() reply     // once nothing stands in its way
 }
 
-// edges are what can be called, by method and the name below a node; a node itself has the name "".
+// edges are what can be called, by method and the name below a node; a node itself has the name "". A batch is not among
+// them: it cannot be part of one.
 var edges = map[string]func(*Server, *operation) action{
-	"POST messages": (*Server).messages,
+	"POST messages":            (*Server).messages,
+	"POST message_attachments": (*Server).upload,
+	"POST personas":            (*Server).createPersona,
+	"GET personas":             (*Server).listPersonas,
+	"GET ":                     (*Server).getNode,
+	"DELETE ":                  (*Server).deletePersona,
 }
 
 // knownEdges is what a caller of anything else is told.
-const knownEdges = "POST /{version}/{page-id}/messages"
-
-var versionPart = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
+const knownEdges = "POST messages, POST message_attachments and POST or GET personas below /{version}/{page-id}/, " +
+	"GET /{page-id}, GET or DELETE /{persona-id}, and a batch at POST /"
 
 // route finds the edge that a request is for.
 func (s *Server) route(r *http.Request) (*operation, bool) {
@@ -68,112 +47,173 @@ func (s *Server) route(r *http.Request) (*operation, bool) {
 	return op, true
 }
 
-// newOperation returns nil for a path that is no edge. The token may be in the query, as in the platform's samples.
-func newOperation(method, path, query string) *operation {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	op := &operation{method: method}
-	if versionPart.MatchString(parts[0]) {
-		op.version, parts = parseVersion(parts[0]), parts[1:]
-	}
-	if len(parts) > 0 {
-		op.node = parts[0]
-	}
-	if len(parts) > 1 {
-		op.call.Edge = parts[1]
-	}
-	known := edges[op.method+" "+op.call.Edge] != nil
-	if len(parts) > 2 || !known || newestVersion.before(op.version) || op.node != "me" && !isPage(op.node) {
-		return nil
-	}
-	op.query, _ = url.ParseQuery(query) // what cannot be read is left out
-	op.credentials(op.query)
-	return op
-}
-
-// credentials takes the token and the proof out of parameters, so that they are not recorded.
-func (op *operation) credentials(from url.Values) {
-	if token := from.Get("access_token"); token != "" {
-		op.token = token
-	}
-	if proof := from.Get("appsecret_proof"); proof != "" {
-		op.proof = proof
-	}
-	from.Del("access_token")
-	from.Del("appsecret_proof")
-}
-
-// resolve finds the page of an operation: /me/ is that of the token.
+// resolve finds the page of an operation: /me/ is that of the token, a persona's is the one that made it.
 func (s *Server) resolve(op *operation) {
 	op.call.PageID = op.node
-	if known, ok := s.credentials.pageOf(op.token); ok && op.node == "me" {
-		op.call.PageID = known
+	if op.node == "me" {
+		if known, ok := s.credentials.pageOf(op.token); ok {
+			op.call.PageID = known
+		}
+	} else if p, ok := s.kept.persona(op.node); ok && op.call.Edge == "" {
+		op.call.PageID = p.page
 	}
 }
 
-// read takes the parameters from the body: a JSON object, form fields each of whose values is JSON text or a
-// plain string, or such fields with a file.
-// https://developers.facebook.com/docs/messenger-platform/reference/send-api
-func (op *operation) read(w http.ResponseWriter, r *http.Request) (unreadable string) {
-	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind == "multipart/form-data" {
-		return op.readParts(multipart.NewReader(http.MaxBytesReader(w, r.Body, maxUpload), params["boundary"]))
+// upload is the edge that keeps a file. One that is to come from a URL is not fetched.
+// https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
+func (s *Server) upload(op *operation) action {
+	return action{run: func() reply {
+		var body struct{ Message sendapi.Message }
+		if err := json.Unmarshal(op.call.Body, &body); err != nil {
+			return s.refuse(codes{100, 0}, err.Error())
+		}
+		media, a := mediaOf(&body.Message), body.Message.Attachment
+		if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
+			return s.refuse(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
+		}
+		if c, why := op.unfit(a, media); why != "" {
+			return s.refuse(c, why)
+		}
+		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, a.Type)})
+	}}
+}
+
+// unfit says what is wrong with an uploaded file, if there is one.
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
+func (op *operation) unfit(a *sendapi.Attachment, media *sendapi.Media) (codes, string) {
+	switch {
+	case op.file == nil:
+		return codes{}, ""
+	case media == nil || media.URL != "" || media.AttachmentID != "":
+		return codes{100, 0}, "a file in the part filedata goes with an attachment without url and attachment_id"
+	case op.file.size > maxFile:
+		return codes{100, 2018109}, "the file is larger than 25 MB"
+	case a.Type != sendapi.File && !strings.HasPrefix(op.file.contentType, string(a.Type)+"/"):
+		return codes{100, 2018047}, fmt.Sprintf("a file of type %.40q is no %s", op.file.contentType, a.Type)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return "the request could not be read, or is too large"
+	return codes{}, ""
+}
+
+// attach stores the file that came with a message, and puts its id into the message.
+func (s *Server) attach(op *operation, req *sendapi.Request) (codes, string) {
+	if op.file == nil {
+		return codes{}, ""
 	}
-	if strings.HasSuffix(kind, "json") {
-		op.call.Body = body
+	media := mediaOf(req.Message)
+	var a *sendapi.Attachment
+	if media != nil {
+		a = req.Message.Attachment
+	}
+	c, why := op.unfit(a, media)
+	if why == "" {
+		media.AttachmentID = s.keepFile(op.call.PageID, a.Type)
+	}
+	return c, why
+}
+
+// reusable returns the attachment id that an accepted message gets back: it asked for one, and brought a file.
+func (s *Server) reusable(op *operation, m *sendapi.Message) string {
+	media := mediaOf(m)
+	switch {
+	case media == nil || !media.Reusable:
 		return ""
+	case media.URL != "":
+		return s.keepFile(op.call.PageID, m.Attachment.Type)
+	case op.file != nil:
+		return media.AttachmentID
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return "the form fields could not be read"
-	}
-	op.fields(form)
 	return ""
 }
 
-// readParts reads a multipart body. The file is counted, not kept.
-func (op *operation) readParts(parts *multipart.Reader) (unreadable string) {
-	const broken = "the parts of the request could not be read, or are too large"
-	form := make(url.Values)
-	for {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			op.fields(form)
-			return ""
-		}
-		if err != nil {
-			return broken
-		}
-		if part.FormName() == "filedata" {
-			size, err := io.Copy(io.Discard, part)
-			if err != nil {
-				return broken
-			}
-			op.file = &file{contentType: part.Header.Get("Content-Type"), size: size}
-			continue
-		}
-		value, err := io.ReadAll(io.LimitReader(part, maxBody))
-		if err != nil {
-			return broken
-		}
-		form.Set(part.FormName(), string(value))
+// mediaOf returns nil for a message without a media file.
+func mediaOf(m *sendapi.Message) *sendapi.Media {
+	if m == nil || m.Attachment == nil {
+		return nil
 	}
+	media, _ := m.Attachment.Payload.(*sendapi.Media)
+	return media
 }
 
-// fields makes one JSON object of form fields.
-func (op *operation) fields(form url.Values) {
-	op.credentials(form)
-	members := make(map[string]json.RawMessage, len(form))
-	for name := range form {
-		value := form.Get(name)
-		if text := strings.TrimSpace(value); text != "" && strings.ContainsRune(`{["`, rune(text[0])) && json.Valid([]byte(text)) {
-			members[name] = json.RawMessage(text)
-		} else {
-			members[name], _ = json.Marshal(value) // a string
+// keepFile returns a new attachment id of a page.
+func (s *Server) keepFile(page string, kind sendapi.AttachmentType) string {
+	id := s.newID()
+	s.kept.addFile(id, storedFile{page: page, kind: kind, at: time.Now()})
+	return id
+}
+
+// newID returns an id in decimal digits, as the platform's.
+func (s *Server) newID() string { return strconv.FormatUint(1e15+s.ids.Add(1), 10) }
+
+// accepted is a success with a body of its own.
+func accepted(body any) reply {
+	text, _ := json.Marshal(body) // strings, in maps and structs of this package
+	return reply{status: http.StatusOK, body: text, accepted: true}
+}
+
+// createPersona, and the edges below, manage the names under which a page writes.
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/personas
+func (s *Server) createPersona(op *operation) action {
+	return action{run: func() reply {
+		var p persona
+		if err := json.Unmarshal(op.call.Body, &p); err != nil || p.Name == "" || p.Picture == "" {
+			return s.refuse(codes{100, 0}, "name and profile_picture_url are required")
 		}
-	}
-	op.call.Body, _ = json.Marshal(members) // valid JSON, each of them
+		p.ID, p.page = s.newID(), op.call.PageID
+		s.kept.addPersona(p)
+		return accepted(map[string]string{"id": p.ID})
+	}}
+}
+
+const maxListed = 100
+
+func (s *Server) listPersonas(op *operation) action {
+	return action{run: func() reply {
+		most := 25
+		if n, err := strconv.Atoi(op.query.Get("limit")); err == nil {
+			most = min(max(n, 1), maxListed)
+		}
+		found, more := s.kept.personasOf(op.call.PageID, op.query.Get("after"), most)
+		type cursors struct {
+			After string `json:"after"`
+		}
+		var answer struct {
+			Data   []persona `json:"data"`
+			Paging struct {
+				Cursors *cursors `json:"cursors,omitempty"`
+				Next    string   `json:"next,omitempty"`
+			} `json:"paging"`
+		}
+		answer.Data = found
+		if len(found) > 0 {
+			last := found[len(found)-1].ID
+			answer.Paging.Cursors = &cursors{last}
+			if more {
+				answer.Paging.Next = fmt.Sprintf("/%s/personas?limit=%d&after=%s", op.call.PageID, most, last)
+			}
+		}
+		return accepted(answer)
+	}}
+}
+
+// getNode reads a persona, or the name of a page.
+func (s *Server) getNode(op *operation) action {
+	return action{run: func() reply {
+		p, ok := s.kept.persona(op.node)
+		switch {
+		case !ok:
+			return accepted(map[string]string{"id": op.call.PageID, "name": "Page " + op.call.PageID})
+		case p.deleted:
+			return s.refuse(codes{100, 33}, "there is no such persona")
+		}
+		return accepted(p)
+	}}
+}
+
+func (s *Server) deletePersona(op *operation) action {
+	return action{run: func() reply {
+		if !s.kept.deletePersona(op.node) {
+			return s.refuse(codes{100, 33}, "there is no such persona")
+		}
+		return accepted(map[string]bool{"success": true})
+	}}
 }

@@ -78,6 +78,17 @@ type active struct {
 // target is what a fault looks at in a call.
 type target struct{ page, address, mediaURL string }
 
+// mediaURL is where the media of a message is to be fetched from, if it is.
+func (a action) mediaURL() string {
+	if a.request == nil {
+		return ""
+	}
+	if media := mediaOf(a.request.Message); media != nil {
+		return media.URL
+	}
+	return ""
+}
+
 // Fail sets a fault for a page, or for AllPages. The faults of a page apply one after the other, in the order in
 // which they were set; those for all pages come after its own. One that does not concern a call, or by its Chance
 // spares it, leaves it to the next.

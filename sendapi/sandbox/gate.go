@@ -53,7 +53,7 @@ func (s *Server) gate(op *operation, act action) gate {
 	}
 	t := s.trafficOf(to.page)
 	g := gate{
-		fault:   s.faults.next(target{to.page, to.address, mediaOf(act.request).URL}, at, s.random),
+		fault:   s.faults.next(target{to.page, to.address, act.mediaURL()}, at, s.random),
 		refused: s.limit(t, act, at),
 	}
 	limited := g.refused.refuses()
@@ -84,7 +84,7 @@ func (s *Server) deliver(to contact, act action, page Page, at time.Time) refusa
 	if r, ok := threadRefusals[person.Thread]; ok {
 		return r
 	}
-	if r := s.attachment(to.page, act.request, at); r.refuses() {
+	if r := s.usable(to.page, act.request, at); r.refuses() {
 		return r
 	}
 	if r := s.thread(to, act.request, at); r.refuses() {

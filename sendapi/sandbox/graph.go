@@ -28,7 +28,12 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, at time.Time
 	op.call.At = at
 	unreadable := op.read(w, r)
 	s.resolve(op)
-	answer := s.perform(op, unreadable)
+	var answer reply
+	if op.call.Edge == batchEdge {
+		answer = s.batch(op, unreadable)
+	} else {
+		answer = s.perform(op, unreadable)
+	}
 	s.wait(r.Context(), s.cfg.Latency+answer.delay)
 	for _, seq := range answer.calls {
 		s.log.done(seq, time.Now())

@@ -11,19 +11,19 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// Query selects calls of the record. The zero value selects all that were accepted.
+// Query selects calls of the record. The zero value selects the messages and sender actions that were accepted.
 type Query struct {
 	// PageID and Recipient, where they are set, select the calls of one page, to one recipient: a page-scoped
 	// id, or an address as in sendapi.Recipient.Address.
 	PageID, Recipient string
 	// Since selects calls with a higher Seq.
 	Since uint64
-	// Refused selects the calls that were refused or dropped before they were accepted as well.
-	Refused bool
+	// All selects the refused ones as well, those that were dropped before they were accepted, and other edges.
+	All bool
 }
 
 func (q Query) selects(c *Call) bool {
-	return (c.Accepted || q.Refused) && (q.PageID == "" || q.PageID == c.PageID) &&
+	return (c.sent() || q.All) && (q.PageID == "" || q.PageID == c.PageID) &&
 		(q.Recipient == "" || q.Recipient == c.Recipient)
 }
 
@@ -134,11 +134,11 @@ func readQuery(from url.Values) (q Query, limit uint64, ps sendapi.Problems) {
 		case "limit":
 			limit, err = strconv.ParseUint(value, 10, 63)
 			c.check(err == nil && 0 < limit && limit <= maxLogLimit, name, "must be 1 to 100,000")
-		case "refused":
-			q.Refused, err = strconv.ParseBool(value)
+		case "all":
+			q.All, err = strconv.ParseBool(value)
 			c.check(err == nil, name, "must be true or false")
 		default:
-			c.check(false, "query", "knows page, recipient, since, limit and refused only")
+			c.check(false, "query", "knows page, recipient, since, limit and all only")
 		}
 	}
 	return q, limit, c.problems

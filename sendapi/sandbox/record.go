@@ -16,11 +16,12 @@ type Call struct {
 	Done time.Time
 	// PageID is the page of the path.
 	PageID string
-	// Edge is what was called below the page: messages.
+	// Edge is what was called below the page: messages, message_attachments, personas; empty for the page or persona
+	// itself. The operations of a batch are calls of their own.
 	Edge string
 	// Recipient is the address as in sendapi.Recipient.Address; empty when the body could not be read.
 	Recipient string
-	// Accepted is true for a message or sender action that was accepted, also when the answer was dropped.
+	// Accepted is true for a call that was accepted, also when the answer was dropped.
 	Accepted bool
 	// Status is the HTTP status; 0 when the connection was dropped instead.
 	Status int
@@ -33,6 +34,9 @@ type Call struct {
 	// Body is the request. It must not be changed.
 	Body json.RawMessage
 }
+
+// sent is true for an accepted message or sender action.
+func (c *Call) sent() bool { return c.Accepted && c.Edge == "messages" }
 
 // record remembers the newest calls. It is a slice that grows to its limit and then goes round.
 type record struct {

@@ -20,8 +20,9 @@ import (
 	"time"
 )
 
-// Server is the sandbox. As an http.Handler it answers the Graph API below /{version}/, the version being optional, and
-// the control interface below /sandbox/, which explains itself at /sandbox/. It is safe for concurrent use.
+// Server is the sandbox. As an http.Handler it answers the edges messages, message_attachments and personas of a page, the
+// page and its personas themselves, and batches of these, the version being optional in each path; and the control
+// interface below /sandbox/, which explains itself. It is safe for concurrent use.
 type Server struct {
 	cfg         Config
 	credentials credentials
@@ -29,18 +30,18 @@ type Server struct {
 	started     string // part of each message id
 	ids         atomic.Uint64
 	log         *record
+	kept        kept
 
-	mu          sync.Mutex // guards what follows
-	random      *rand.Rand
-	faults      faults
-	pages       map[string]Page // those with a state of their own
-	people      map[contact]Person
-	traffic     recent[string, *traffic]
-	app         budget
-	appBlock    block
-	threads     recent[contact, *window]
-	spent       recent[contact, time.Time]
-	attachments recent[string, upload]
+	mu       sync.Mutex // guards what follows
+	random   *rand.Rand
+	faults   faults
+	pages    map[string]Page // those with a state of their own
+	people   map[contact]Person
+	traffic  recent[string, *traffic]
+	app      budget
+	appBlock block
+	threads  recent[contact, *window]
+	spent    recent[contact, time.Time]
 
 	closing sync.Once
 	closed  chan struct{}
@@ -54,19 +55,18 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{
-		cfg:         cfg,
-		started:     strconv.FormatInt(time.Now().UnixMilli(), 36),
-		log:         newRecord(cfg.MaxCalls),
-		random:      rand.New(rand.NewPCG(cfg.Seed, 0)),
-		faults:      make(faults),
-		pages:       make(map[string]Page),
-		people:      make(map[contact]Person),
-		traffic:     newRecent[string, *traffic](maxPages),
-		app:         newBudget(cfg.AppCalls, cfg.BudgetSpan),
-		threads:     newRecent[contact, *window](maxThreads),
-		spent:       newRecent[contact, time.Time](maxSpent),
-		attachments: newRecent[string, upload](maxAttachments),
-		closed:      make(chan struct{}),
+		cfg:     cfg,
+		started: strconv.FormatInt(time.Now().UnixMilli(), 36),
+		log:     newRecord(cfg.MaxCalls),
+		random:  rand.New(rand.NewPCG(cfg.Seed, 0)),
+		faults:  make(faults),
+		pages:   make(map[string]Page),
+		people:  make(map[contact]Person),
+		traffic: newRecent[string, *traffic](maxPages),
+		app:     newBudget(cfg.AppCalls, cfg.BudgetSpan),
+		threads: newRecent[contact, *window](maxThreads),
+		spent:   newRecent[contact, time.Time](maxSpent),
+		closed:  make(chan struct{}),
 	}
 	s.credentials.reset(cfg.Tokens)
 	s.control = s.newControl()
@@ -94,7 +94,9 @@ func (s *Server) Calls() []Call { return s.log.all(func(*Call) bool { return tru
 
 // Accepted returns the calls that were accepted: messages and sender actions, also those whose answer was
 // dropped.
-func (s *Server) Accepted() []Call { return s.log.all(func(c *Call) bool { return c.Accepted }) }
+func (s *Server) Accepted() []Call {
+	return s.log.all((*Call).sent)
+}
 
 // Dropped returns how many calls the record has forgotten because of Config.MaxCalls.
 func (s *Server) Dropped() int { return s.log.dropped() }

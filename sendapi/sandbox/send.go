@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"hash/fnv"
-	"net/http"
 	"strconv"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -35,12 +33,11 @@ func (s *Server) accept(op *operation, req *sendapi.Request) reply {
 	}{RecipientID: personOf(req.Recipient)}
 	if req.Message != nil {
 		success.MessageID = "m_" + s.started + "-" + strconv.FormatUint(s.ids.Add(1), 36)
-		if media := mediaOf(req); media.Reusable && media.URL != "" {
-			success.AttachmentID = s.keepAttachment(op.call.PageID, op.call.At)
-		}
+		success.AttachmentID = s.reusable(op, req.Message)
 	}
-	body, _ := json.Marshal(success) // three strings
-	return reply{status: http.StatusOK, body: body, message: success.MessageID, accepted: true}
+	answer := accepted(success)
+	answer.message = success.MessageID
+	return answer
 }
 
 // personOf is the page-scoped id in an answer: none for user_ref and phone_number, made up from the address
