@@ -38,6 +38,7 @@ POST   /sandbox/pages                  replace the state of a page
 DELETE /sandbox/pages[?page=1001]      back to the start: one page, or all
          {"page":"1001","access":"expired","token":"a new one","window":"closed",
           "rate":5,"media_rate":1,"usage":97}
+       window, for people of whom it is not known when they wrote: open or closed.
        access: expired, invalid, password_changed, role_lost, not_granted, no_permission,
        no_messaging, blocked, restricted. A token replaces the old one and stays.
 

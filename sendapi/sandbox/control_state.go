@@ -42,9 +42,11 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, ps.Error(), http.StatusBadRequest)
 		return
 	}
-	statuses := map[string]PageStatus{page: s.PageStatus(page)}
+	var statuses map[string]PageStatus
 	if page == AllPages {
 		statuses = s.PageStatuses()
+	} else {
+		statuses = map[string]PageStatus{page: s.PageStatus(page)}
 	}
 	all := make(map[string]pageAnswer, len(statuses))
 	for id, p := range statuses {

@@ -120,7 +120,10 @@ func (s *Server) PageStatus(pageID string) PageStatus {
 
 func (s *Server) pageStatus(pageID string, now time.Time) PageStatus {
 	status := PageStatus{Page: s.pages[pageID]}
-	t := s.trafficOf(pageID)
+	t, ok := s.traffic.get(pageID)
+	if !ok {
+		t = new(traffic)
+	}
 	u := s.usageOf(t, status.Page, now)
 	status.HighVolume = t.volume.on(now, s.cfg.HighVolumeStays)
 	status.UsagePercent, status.BlockedFor = u.page, u.wait

@@ -38,6 +38,15 @@ func post(srv http.Handler, path, token, body string) *httptest.ResponseRecorder
 	return w
 }
 
+// postAs posts without a token.
+func postAs(srv http.Handler, path, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	srv.ServeHTTP(w, r)
+	return w
+}
+
 func send(srv http.Handler) *httptest.ResponseRecorder {
 	return post(srv, "/v26.0/1001/messages", "t", hello)
 }
