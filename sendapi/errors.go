@@ -83,6 +83,9 @@ type Error struct {
 	// RetryAfter is how long the platform asks to wait, at most a day; 0 when it did not say, which
 	// does not mean now.
 	RetryAfter time.Duration
+	// Retries is how many tries later on may be worth it although Kind is not one to try again: the media could not
+	// be fetched, and its host may come back. 0 for most. The package itself never tries again.
+	Retries int
 	// Usage is what the response said of the limits.
 	Usage Usage
 	// Err is the cause: a network error without its URL, a context error, or Problems.

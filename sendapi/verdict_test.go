@@ -61,6 +61,8 @@ func TestVerdictTable(t *testing.T) {
 		assert.Equal(t, r.verdict, judge(500, r.code, r.subcode, true), "the code goes before status and hint")
 		assert.True(t, r.source == inferred || strings.HasPrefix(r.source, "https://"), "source of %s", name)
 		assertScope(t, r.verdict, name)
+		again := r.kind == KindTransient || r.kind == KindUnknownOutcome || r.kind == KindRateLimit
+		assert.False(t, again && r.retries > 0, "%s is tried again anyway", name)
 	}
 	for code := range want {
 		assert.True(t, seen[code], "no row for %s", code)
