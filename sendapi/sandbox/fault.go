@@ -38,8 +38,8 @@ type Fault struct {
 	Transient bool
 	// RetryAfter is the wait that the usage header announces, in minutes, rounded up; 0 announces none.
 	RetryAfter time.Duration
-	// Delay makes the answer slower, in addition to Config.Latency. A fault that does nothing else lets the next
-	// one act too.
+	// Delay makes the answer slower, in addition to Config.Latency. A fault that does nothing else lets the next one
+	// act too, unless it is for a number of Times: it would hide it for ever.
 	Delay time.Duration
 	// DelayUpTo makes the delay random, from Delay up to this; 0 means that it is Delay.
 	DelayUpTo time.Duration
@@ -118,6 +118,7 @@ func (s *Server) Clear(pageID string) {
 // next returns the fault that hits a call, and uses it up by one. Its Delay is that of all faults that hit.
 func (fs faults) next(to target, now time.Time, random *rand.Rand) Fault {
 	var hit Fault
+	var found bool
 	var delay time.Duration
 	for _, page := range [...]string{to.page, AllPages} {
 		for _, a := range fs[page] {
@@ -129,13 +130,13 @@ func (fs faults) next(to target, now time.Time, random *rand.Rand) Fault {
 			if more := a.DelayUpTo - a.Delay; more > 0 {
 				delay += time.Duration(random.Int64N(int64(more) + 1))
 			}
-			if a.refuses() || a.Drop != "" {
+			if found = a.refuses() || a.Drop != "" || a.Times > 0; found {
 				hit = a.Fault
 				break
 			}
 		}
 		fs.prune(page, now)
-		if hit.refuses() || hit.Drop != "" {
+		if found {
 			break
 		}
 	}

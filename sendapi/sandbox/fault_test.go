@@ -56,7 +56,7 @@ func TestDelaysAddUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, sandbox.Config{Latency: time.Second})
-		srv.Fail("1001", sandbox.Fault{Delay: time.Minute, Times: 1})
+		srv.Fail("1001", sandbox.Fault{Delay: time.Minute, Chance: 1, For: time.Hour})
 		srv.Fail(sandbox.AllPages, sandbox.Fault{Delay: time.Second, DelayUpTo: 2 * time.Second})
 		srv.Fail(sandbox.AllPages, sandbox.Fault{Code: 2, Delay: time.Hour, Times: 1})
 		took := func() time.Duration {
@@ -121,11 +121,12 @@ func TestIsTransient(t *testing.T) {
 	}
 }
 
-// A delay must not spend a fault's times on calls that an earlier fault takes.
+// A fault's times are not spent on calls that an earlier fault takes.
 func TestOneFaultAtATime(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t, sandbox.Config{})
 	srv.Fail("1001", sandbox.Fault{Code: 2, Times: 2})
+	srv.Fail("1001", sandbox.Fault{Delay: 1, Times: 1})
 	srv.Fail("1001", sandbox.Fault{Code: 190, Times: 1})
-	require.Equal(t, []int{2, 2, 190, 0}, codesInARow(srv, 4, 0, hello))
+	require.Equal(t, []int{2, 2, 0, 190, 0}, codesInARow(srv, 5, 0, hello))
 }
