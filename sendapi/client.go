@@ -12,7 +12,7 @@ import (
 //
 // It never sends a request again. Neither does the transport of net/http once the platform may have seen the
 // request: a POST is repeated only when no byte of it left this process, or, in HTTP/2, when the server says
-// that it did not look at it; for the latter, see attempt.replay.
+// that it did not look at it; for the latter, see attempt.replay. What only reads or deletes may be repeated by it.
 type Client struct {
 	cfg      Config
 	http     *http.Client

@@ -92,7 +92,7 @@ func TestSendEveryMessage(t *testing.T) {
 		anonymous := row.req.Recipient.UserRef != "" || row.req.Recipient.PhoneNumber != ""
 		assert.Equal(t, row.req.Message != nil, res.MessageID != "", "%s: message id %q", name, res.MessageID)
 		assert.Equal(t, anonymous, res.RecipientID == "", "%s: recipient id %q", name, res.RecipientID)
-		assert.Equal(t, name == "reusable file", res.AttachmentID != "", "%s: attachment id", name)
+		assert.Equal(t, name == "reusable_file", res.AttachmentID != "", "%s: attachment id", name)
 		calls := srv.Accepted()
 		assert.Equal(t, row.json, string(calls[len(calls)-1].Body), name)
 	}

@@ -39,8 +39,9 @@ type Config struct {
 	HTTPClient *http.Client
 	// Timeout limits a call that fetches nothing; 0 means DefaultTimeout. A context that ends earlier wins.
 	Timeout time.Duration
-	// MediaTimeout limits a call with media by URL, see Request.FetchesMedia; 0 means DefaultMediaTimeout.
-	// Shorter than the platform's own 75 seconds makes messages with an unknown outcome.
+	// MediaTimeout limits a call for which the platform fetches media by URL, see Request.FetchesMedia, and a batch; an
+	// upload from here gets a second more for every 128 KiB. 0 means DefaultMediaTimeout. Shorter than the platform's
+	// own 75 seconds makes messages with an unknown outcome.
 	MediaTimeout time.Duration
 	// MaxResponseBytes limits what is read of an answer; 0 means DefaultMaxResponseBytes. A longer one is
 	// as good as unreadable.

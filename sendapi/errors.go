@@ -16,7 +16,7 @@ const (
 	// https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 	KindRateLimit Kind = "rate_limit"
 	// KindTransient: it was not sent, and may succeed later. Network errors before the request was written
-	// are of this kind too.
+	// are of this kind too, and any of a call that sends nothing to a person and can be made again: uploads, reads.
 	KindTransient Kind = "transient"
 	// KindUnknownOutcome: it may have been sent. The platform has no idempotency key, so that a second try
 	// may be a second message.

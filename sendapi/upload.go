@@ -170,8 +170,9 @@ func (f LocalFile) problems(kind AttachmentType) Problems {
 	check(media, "type", "must be image, audio, video or file")
 	check(f.Name != "" && !strings.ContainsFunc(f.Name, unicode.IsControl), "Name", "must be a file name of one line")
 	mimeType, _, err := mime.ParseMediaType(f.ContentType)
-	check(err == nil && strings.Contains(mimeType, "/"), "ContentType", "must be a MIME type")
-	if media && kind != File && err == nil {
+	known := err == nil && strings.Contains(mimeType, "/") && !strings.ContainsFunc(f.ContentType, unicode.IsControl)
+	check(known, "ContentType", "must be a MIME type")
+	if media && kind != File && known {
 		check(strings.HasPrefix(mimeType, string(kind)+"/"), "ContentType", fmt.Sprintf("must be %s/* for this type", kind))
 	}
 	check(f.Size > 0, "Size", "required")

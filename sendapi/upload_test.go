@@ -107,7 +107,7 @@ func TestFilesThatAreRefusedBeforeACall(t *testing.T) {
 			return sendapi.Audio
 		},
 		"ContentType: must be a MIME type": func(f *sendapi.LocalFile) sendapi.AttachmentType {
-			f.ContentType = "image/png\r\nX: y"
+			f.ContentType = "image/png;\r\n x=y"
 			return sendapi.Image
 		},
 		"Name: must be a file name of one line": func(f *sendapi.LocalFile) sendapi.AttachmentType {

@@ -6,14 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 // batchEdge stands for POST to the root, or to /me.
 const batchEdge = "batch"
-
-// maxBatch is how many operations a batch may have.
-// https://developers.facebook.com/docs/graph-api/batch-requests
-const maxBatch = 50
 
 // part is one operation of a batch, as it is asked for.
 type part struct {
@@ -84,7 +82,7 @@ func readBatch(body json.RawMessage) (parts []part, headers bool, why string) {
 	if json.Unmarshal(outer.Batch, &parts) != nil || len(parts) == 0 {
 		return nil, false, "batch must be a JSON array of operations"
 	}
-	if len(parts) > maxBatch {
+	if len(parts) > sendapi.MaxBatch {
 		return nil, false, "too many requests in batch message; the maximum batch size is 50"
 	}
 	return parts, outer.Headers != false && outer.Headers != "false", ""

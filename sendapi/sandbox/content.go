@@ -2,7 +2,8 @@ package sandbox
 
 import (
 	"encoding/json"
-	"errors"
+	"slices"
+	"strings"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -10,38 +11,66 @@ import (
 // content refuses a request that the platform would refuse whoever it is for, with the codes of the platform.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
 func (s *Server) content(op *operation, req *sendapi.Request) refusal {
-	if c, why := s.attach(op, req); why != "" {
+	if c, why := op.unfit(req.Message); why != "" {
 		return refusal{c, why}
 	}
-	if err := req.Validate(); err != nil {
-		var problems sendapi.Problems
-		errors.As(err, &problems)
-		return refusal{codes: contentCodes(op, req, problems), why: err.Error()}
+	checks := s.checks
+	if op.file != nil {
+		checks = append(slices.Clip(checks), sendapi.WithFile())
 	}
-	if !s.cfg.AllowRemoved && req.Tag.Removed() {
-		return refusal{codes: codes{100, 0}, why: "tag: " + string(req.Tag) + " was removed"}
+	if refusals := req.Check(checks...).Refusals(); len(refusals) > 0 {
+		return refusal{contentCodes(op, req, refusals), refusals.Error()}
 	}
-	template := templateOf(req)
-	switch {
-	case req.Tag == sendapi.TagCustomerFeedback && template != "customer_feedback":
-		return refusal{codes: codes{100, 0}, why: "tag: CUSTOMER_FEEDBACK goes with the customer_feedback template only"}
-	case template == "product" && s.served(op.version).before(productTemplates):
-		return refusal{codes: codes{100, 2018328}, why: "the product template needs " + productTemplates.String()}
+	if _, ok := payloadOf(req).(*sendapi.ProductTemplate); ok && s.served(op.version).before(productTemplates) {
+		return refusal{codes{100, 2018328}, "the product template needs " + productTemplates.String()}
 	}
 	return refusal{}
 }
 
-// contentCodes gives the number of its own that a refusal has, if any.
-func contentCodes(op *operation, req *sendapi.Request, problems sendapi.Problems) codes {
-	switch {
-	case req.Message != nil && req.SenderAction != "":
+// contentCodes gives the number of its own that one of the refusals has, if any.
+func contentCodes(op *operation, req *sendapi.Request, refusals sendapi.Problems) codes {
+	if req.Message != nil && req.SenderAction != "" {
 		return codes{100, 2018014}
-	case req.Message != nil && req.Message.Text == "" && req.Message.Attachment == nil && emptyText(op.call.Body):
-		return codes{100, 2018032}
-	case req.Message != nil && req.Message.Text == "" && req.Message.Attachment == nil:
-		return codes{100, 2018034}
+	}
+	for _, p := range refusals {
+		switch {
+		case p.Path == "message" && emptyText(op.call.Body):
+			return codes{100, 2018032}
+		case p.Path == "message":
+			return codes{100, 2018034}
+		}
+		if inside, ok := strings.CutPrefix(p.Path, "message.attachment.payload."); ok {
+			if c := templateCodes(payloadOf(req), inside); c != (codes{}) {
+				return c
+			}
+		}
 	}
 	return codes{100, 0}
+}
+
+// templateCodes are those of a template's own fields.
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/template/media
+func templateCodes(payload sendapi.Payload, path string) codes {
+	switch payload.(type) {
+	case *sendapi.MediaTemplate:
+		switch path {
+		case "elements[0]":
+			return codes{100, 2018187}
+		case "elements[0].media_type":
+			return codes{100, 2018182}
+		case "elements[0].url":
+			return codes{100, 2018185}
+		}
+	case *sendapi.ProductTemplate:
+		if strings.HasSuffix(path, "].id") {
+			return codes{100, 2018320}
+		}
+	case *sendapi.InstantFormTemplate:
+		if path == "form_id" {
+			return codes{1, 2018382}
+		}
+	}
+	return codes{}
 }
 
 // emptyText tells a text that is empty from none at all.
@@ -54,18 +83,10 @@ func emptyText(body []byte) bool {
 	return json.Unmarshal(body, &given) == nil && given.Message.Text != nil
 }
 
-// templateOf returns the template_type of a message, empty when it has none.
-func templateOf(req *sendapi.Request) string {
-	if req.Message == nil || req.Message.Attachment == nil || req.Message.Attachment.Type != sendapi.Template {
-		return ""
+// payloadOf returns the payload of a message's attachment, nil when there is none.
+func payloadOf(req *sendapi.Request) sendapi.Payload {
+	if req.Message == nil || req.Message.Attachment == nil {
+		return nil
 	}
-	raw, ok := req.Message.Attachment.Payload.(sendapi.RawPayload)
-	if !ok {
-		return ""
-	}
-	var payload struct {
-		Type string `json:"template_type"`
-	}
-	_ = json.Unmarshal(raw, &payload) // what it cannot read has no type
-	return payload.Type
+	return req.Message.Attachment.Payload
 }

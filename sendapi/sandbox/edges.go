@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -67,62 +68,42 @@ func (s *Server) upload(op *operation) action {
 		if err := json.Unmarshal(op.call.Body, &body); err != nil {
 			return s.refuse(codes{100, 0}, err.Error())
 		}
-		media, a := mediaOf(&body.Message), body.Message.Attachment
+		media := mediaOf(&body.Message)
 		if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
 			return s.refuse(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
 		}
-		if c, why := op.unfit(a, media); why != "" {
+		if c, why := op.unfit(&body.Message); why != "" {
 			return s.refuse(c, why)
 		}
-		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, a.Type)})
+		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, body.Message.Attachment.Type)})
 	}}
 }
 
-// unfit says what is wrong with an uploaded file, if there is one.
+// unfit says why the file that came with a message, if any, cannot be its attachment.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
-func (op *operation) unfit(a *sendapi.Attachment, media *sendapi.Media) (codes, string) {
+func (op *operation) unfit(m *sendapi.Message) (codes, string) {
+	media := mediaOf(m)
 	switch {
 	case op.file == nil:
 		return codes{}, ""
 	case media == nil || media.URL != "" || media.AttachmentID != "":
-		return codes{100, 0}, "a file in the part filedata goes with an attachment without url and attachment_id"
-	case op.file.size > maxFile:
+		return codes{100, 0}, "a file in the part filedata needs a media attachment that names no other"
+	case op.file.size > sendapi.MaxFileBytes:
 		return codes{100, 2018109}, "the file is larger than 25 MB"
-	case a.Type != sendapi.File && !strings.HasPrefix(op.file.contentType, string(a.Type)+"/"):
-		return codes{100, 2018047}, fmt.Sprintf("a file of type %.40q is no %s", op.file.contentType, a.Type)
+	}
+	if kind := m.Attachment.Type; kind != sendapi.File && !strings.HasPrefix(op.file.contentType, string(kind)+"/") {
+		return codes{100, 2018047}, fmt.Sprintf("a file of type %.40q is no %s", op.file.contentType, kind)
 	}
 	return codes{}, ""
 }
 
-// attach stores the file that came with a message, and puts its id into the message.
-func (s *Server) attach(op *operation, req *sendapi.Request) (codes, string) {
-	if op.file == nil {
-		return codes{}, ""
-	}
-	media := mediaOf(req.Message)
-	var a *sendapi.Attachment
-	if media != nil {
-		a = req.Message.Attachment
-	}
-	c, why := op.unfit(a, media)
-	if why == "" {
-		media.AttachmentID = s.keepFile(op.call.PageID, a.Type)
-	}
-	return c, why
-}
-
-// reusable returns the attachment id that an accepted message gets back: it asked for one, and brought a file.
+// reusable keeps the file that an accepted message brought, if it asked for that, and returns its id.
 func (s *Server) reusable(op *operation, m *sendapi.Message) string {
 	media := mediaOf(m)
-	switch {
-	case media == nil || !media.Reusable:
+	if media == nil || !media.Reusable || media.URL == "" && op.file == nil {
 		return ""
-	case media.URL != "":
-		return s.keepFile(op.call.PageID, m.Attachment.Type)
-	case op.file != nil:
-		return media.AttachmentID
 	}
-	return ""
+	return s.keepFile(op.call.PageID, m.Attachment.Type)
 }
 
 // mediaOf returns nil for a message without a media file.
@@ -157,6 +138,9 @@ func (s *Server) createPersona(op *operation) action {
 		var p persona
 		if err := json.Unmarshal(op.call.Body, &p); err != nil || p.Name == "" || p.Picture == "" {
 			return s.refuse(codes{100, 0}, "name and profile_picture_url are required")
+		}
+		if utf8.RuneCountInString(p.Name) > 50 {
+			return s.refuse(codes{100, 0}, "name is longer than 50 characters")
 		}
 		p.ID, p.page = s.newID(), op.call.PageID
 		s.kept.addPersona(p)

@@ -117,42 +117,43 @@ func (s *Server) Clear(pageID string) {
 
 // next returns the fault that hits a call, and uses it up by one. Its Delay is that of all faults that hit.
 func (fs faults) next(to target, now time.Time, random *rand.Rand) Fault {
-	var hit Fault
-	var found bool
 	var delay time.Duration
 	for _, page := range [...]string{to.page, AllPages} {
+		fs.prune(page, now)
 		for _, a := range fs[page] {
-			if !a.concerns(to, now) || a.Chance > 0 && random.Float64() >= a.Chance {
+			if !a.hits(to, random) {
 				continue
 			}
 			a.left--
-			delay += a.Delay
-			if more := a.DelayUpTo - a.Delay; more > 0 {
-				delay += time.Duration(random.Int64N(int64(more) + 1))
+			delay += a.delay(random)
+			if a.refuses() || a.Drop != "" || a.Times > 0 {
+				hit := a.Fault
+				hit.Delay = delay
+				return hit
 			}
-			if found = a.refuses() || a.Drop != "" || a.Times > 0; found {
-				hit = a.Fault
-				break
-			}
-		}
-		fs.prune(page, now)
-		if found {
-			break
 		}
 	}
-	hit.Delay = delay
-	return hit
+	return Fault{Delay: delay}
+}
+
+func (a *active) hits(to target, random *rand.Rand) bool {
+	return (a.Person == "" || a.Person == to.address) &&
+		(a.MediaURL == "" || to.mediaURL != "" && strings.HasPrefix(to.mediaURL, a.MediaURL)) &&
+		(a.Chance == 0 || random.Float64() < a.Chance)
+}
+
+func (a *active) delay(random *rand.Rand) time.Duration {
+	if a.DelayUpTo <= a.Delay {
+		return a.Delay
+	}
+	return a.Delay + time.Duration(random.Int64N(int64(a.DelayUpTo-a.Delay)+1))
 }
 
 func (a *active) over(now time.Time) bool {
 	return !a.until.IsZero() && !now.Before(a.until) || a.Times > 0 && a.left <= 0
 }
 
-func (a *active) concerns(to target, now time.Time) bool {
-	return !a.over(now) && (a.Person == "" || a.Person == to.address) &&
-		(a.MediaURL == "" || to.mediaURL != "" && strings.HasPrefix(to.mediaURL, a.MediaURL))
-}
-
+// prune forgets the faults of a page that are over.
 func (fs faults) prune(page string, now time.Time) {
 	if len(fs[page]) == 0 {
 		return
@@ -184,8 +185,7 @@ func (f Fault) problems(page string) sendapi.Problems {
 		"delay_up_to", "must be from delay to "+maxDelayText)
 	c.check(f.RetryAfter >= 0, "retry_after", "must not be negative")
 	c.check(0 <= f.Chance && f.Chance <= 1, "chance", "must be 0 to 1")
-	c.check(f.Person == "" || isAddress(f.Person), "person",
-		notAddress)
+	c.check(f.Person == "" || isAddress(f.Person), "person", notAddress)
 	c.check(f.For >= 0, "for", "must not be negative")
 	c.check(f.Times >= 0, "times", "must not be negative")
 	return c.problems

@@ -9,16 +9,15 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 const (
 	// maxBody is far above any request that passes validation, and above a batch of 50.
 	maxBody = 8 << 20
-	// maxFile is how large an uploaded file may be.
-	// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
-	maxFile = 25 << 20
 	// maxUpload leaves a file that is too large the room to be told so.
-	maxUpload = maxFile + maxBody
+	maxUpload = sendapi.MaxFileBytes + maxBody
 )
 
 // operation is one call to one edge: a request of its own, or a part of a batch.

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 // Server is the sandbox. As an http.Handler it answers the edges messages, message_attachments and personas of a page, the
@@ -25,6 +27,7 @@ import (
 // interface below /sandbox/, which explains itself. It is safe for concurrent use.
 type Server struct {
 	cfg         Config
+	checks      []sendapi.CheckOption
 	credentials credentials
 	control     http.Handler
 	started     string // part of each message id
@@ -67,6 +70,9 @@ func New(cfg Config) (*Server, error) {
 		threads: newRecent[contact, *window](maxThreads),
 		spent:   newRecent[contact, time.Time](maxSpent),
 		closed:  make(chan struct{}),
+	}
+	if cfg.AllowRemoved {
+		s.checks = append(s.checks, sendapi.AllowRemoved())
 	}
 	s.credentials.reset(cfg.Tokens)
 	s.control = s.newControl()
