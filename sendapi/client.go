@@ -31,7 +31,7 @@ func NewClient(cfg Config) (*Client, error) {
 // CloseIdleConnections closes the connections that are kept for later calls.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Send validates a request and sends it for a page. An error is an *Error; when it comes from Validate, its
+// Send validates a request and sends it for a page. What Request.Check only warns about is sent. An error is an *Error; when it comes from Validate, its
 // kind is KindInvalid and its cause is the Problems.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func (c *Client) Send(ctx context.Context, page Page, req *Request) (*Response, error) {
@@ -60,11 +60,14 @@ func (c *Client) SendRaw(ctx context.Context, page Page, body json.RawMessage) (
 }
 
 // validate returns nil for a request that may be sent.
-func (c *Client) validate(req *Request) *Error {
+func (c *Client) validate(req *Request, opts ...CheckOption) *Error {
 	if req == nil {
 		return refused(Problem{Message: "there is no request"})
 	}
-	if err := req.Validate(); err != nil {
+	if c.cfg.AllowRemoved {
+		opts = append(opts, AllowRemoved())
+	}
+	if err := req.Validate(opts...); err != nil {
 		return &Error{Kind: KindInvalid, Err: err}
 	}
 	return nil

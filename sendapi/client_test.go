@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,4 +245,23 @@ func TestUsageOnARefusal(t *testing.T) {
 	assert.Equal(t, 100.0, usage.Messaging("1001").Max())
 	assert.Equal(t, time.Minute, usage.Wait("1001"))
 	assert.False(t, usage.App.Known)
+}
+
+func TestRemovedThingsGoToAnOlderServer(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		answering(200, `[{"code":200,"body":"{\"message_id\":\"m_1\"}"}]`)(w, r)
+	})
+	req := sendapi.Text(ann, "x").Tagged("ACCOUNT_UPDATE")
+	strict, older := clientFor(t, server, sendapi.Config{}), clientFor(t, server, sendapi.Config{AllowRemoved: true})
+	_, err := strict.Send(t.Context(), page, req)
+	assert.ErrorIs(t, err, sendapi.KindInvalid)
+	assert.ErrorContains(t, err, "tag: ")
+	assert.Zero(t, calls.Load())
+	results, err := older.Batch(t.Context(), page, []sendapi.BatchSend{{Request: req}})
+	require.NoError(t, err)
+	assert.NoError(t, results[0].Err)
+	assert.EqualValues(t, 1, calls.Load())
 }

@@ -43,6 +43,9 @@ type Config struct {
 	// upload from here gets a second more for every 128 KiB. 0 means DefaultMediaTimeout. Shorter than the platform's
 	// own 75 seconds makes messages with an unknown outcome.
 	MediaTimeout time.Duration
+	// AllowRemoved sends what the platform has removed, see the option of that name, to a server of an older version. The
+	// default is to refuse it here.
+	AllowRemoved bool
 	// MaxResponseBytes limits what is read of an answer; 0 means DefaultMaxResponseBytes. A longer one is
 	// as good as unreadable.
 	MaxResponseBytes int64

@@ -93,11 +93,7 @@ func (c *Client) UploadFile(ctx context.Context, page Page, kind AttachmentType,
 // to several people, use UploadFile and MediaID. The time limit is that of UploadFile; an error is an *Error.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
 func (c *Client) SendFile(ctx context.Context, page Page, req *Request, file LocalFile) (*Response, error) {
-	asUploaded, ok := withUploaded(req)
-	if !ok {
-		return nil, refused(Problem{Path: "message.attachment", Message: "must be media without url and attachment_id"})
-	}
-	if e := c.validate(asUploaded); e != nil {
+	if e := c.validate(req, WithFile()); e != nil {
 		return nil, e
 	}
 	if ps := file.problems(req.Message.Attachment.Type); len(ps) > 0 {
@@ -139,23 +135,6 @@ func (c *Client) uploadLimit(file LocalFile) time.Duration {
 func uploadBody(m *Message) json.RawMessage {
 	body := append([]byte(`{"message":`), encode(m)...)
 	return append(body, '}')
-}
-
-// withUploaded returns req as it will be once the platform has the file, which is when it can be validated.
-func withUploaded(req *Request) (*Request, bool) {
-	if req == nil || req.Message == nil || req.Message.Attachment == nil {
-		return nil, false
-	}
-	media, ok := req.Message.Attachment.Payload.(*Media)
-	if !ok || media == nil || media.URL != "" || media.AttachmentID != "" {
-		return nil, false
-	}
-	file, attachment, message, whole := *media, *req.Message.Attachment, *req.Message, *req
-	file.AttachmentID = "1"
-	attachment.Payload = &file
-	message.Attachment = &attachment
-	whole.Message = &message
-	return &whole, true
 }
 
 // problems checks what can be checked before a byte is read.

@@ -141,7 +141,7 @@ func TestFilesThatAreRefusedBeforeACall(t *testing.T) {
 		"by id": sendapi.MediaID(ann, sendapi.Image, "1"),
 	} {
 		_, err := c.SendFile(t.Context(), page, req, good)
-		assert.EqualError(t, err, "invalid: message.attachment: must be media without url and attachment_id", name)
+		assert.ErrorIs(t, err, sendapi.KindInvalid, name)
 	}
 	nobody := withFile(sendapi.Image)
 	nobody.Recipient = sendapi.Recipient{}
