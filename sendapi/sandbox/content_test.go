@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,33 @@ func TestContentCodes(t *testing.T) {
 			"v26.0", `{"recipient":{"id":"7"},"messaging_type":"MESSAGE_TAG","tag":"ACCOUNT_UPDATE","message":{"text":"x"}}`,
 			"100/0", "sent",
 		},
+		"product without an id":    {"v26.0", template(`"template_type":"product","elements":[{}]`), "100/2018320", ""},
+		"instant form without one": {"v26.0", template(`"template_type":"instant_form"`), "1/2018382", ""},
+		"media template, no media": {
+			"v26.0", template(`"template_type":"media","elements":[{"media_type":"image"}]`), "100/2018187", "",
+		},
+		"media template, audio": {
+			"v26.0", template(`"template_type":"media","elements":[{"media_type":"audio","attachment_id":"1"}]`), "100/2018182", "",
+		},
+		"media template, foreign URL": {
+			"v26.0", template(`"template_type":"media","elements":[{"media_type":"image","url":"https://example.com/x"}]`),
+			"100/2018185", "",
+		},
+		"generic without a title": {"v26.0", template(`"template_type":"generic","elements":[{}]`), "100/0", ""},
+		"list template": {
+			"v26.0", template(`"template_type":"list","top_element_style":"compact","elements":[` +
+				`{"title":"a","subtitle":"x"},{"title":"b","subtitle":"x"}]`), "100/0", "sent",
+		},
+		"recurring token": {
+			"v26.0", `{"recipient":{"notification_messages_token":"t"},"message":{"text":"x"}}`, "100/0", "sent",
+		},
+		"subscription": {
+			"v26.0", `{"recipient":{"id":"7"},"messaging_type":"NON_PROMOTIONAL_SUBSCRIPTION","message":{"text":"x"}}`,
+			"100/0", "sent",
+		},
+		"only cut off":     {"v26.0", template(`"template_type":"button","text":"x","buttons":[{"type":"postback","title":"` + strings.Repeat("x", 30) + `","payload":"p"}]`), "sent", ""},
+		"2018, a warning":  {"v26.0", `{"recipient":{"phone_number":"+12125552368"},"message":{"text":"x"}}`, "sent", ""},
+		"unknown template": {"v26.0", template(`"template_type":"of_tomorrow"`), "sent", ""},
 		"feedback tag without its template": {
 			"v26.0", `{"recipient":{"id":"7"},"messaging_type":"MESSAGE_TAG","tag":"CUSTOMER_FEEDBACK","message":{"text":"x"}}`,
 			"100/0", "",

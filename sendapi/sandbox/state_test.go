@@ -269,6 +269,42 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// Of a server of an older version: two days between two messages to a recurring token.
+func TestRecurringToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, sandbox.Config{AllowRemoved: true})
+		const body = `{"recipient":{"notification_messages_token":"t"},"message":{"text":"x"}}`
+		for _, want := range []int{200, 400, 200} {
+			assert.Equal(t, want, post(srv, "/1001/messages", "t", body).Code)
+			time.Sleep(24 * time.Hour)
+		}
+		assert.Equal(t, 2018354, srv.Calls()[1].Subcode)
+	})
+}
+
+// A tag or type that an older server still knows is good at any time.
+func TestRemovedTagsIgnoreTheWindow(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, sandbox.Config{AllowRemoved: true, Window: sandbox.WindowClosed})
+	for _, kind := range []string{
+		`"messaging_type":"MESSAGE_TAG","tag":"ACCOUNT_UPDATE"`, `"messaging_type":"NON_PROMOTIONAL_SUBSCRIPTION"`,
+	} {
+		w := post(srv, "/1001/messages", "t", `{"recipient":{"id":"7"},`+kind+`,"message":{"text":"x"}}`)
+		assert.Equal(t, 200, w.Code, w.Body)
+	}
+	assert.Equal(t, 403, send(srv).Code)
+}
+
+// A utility template is good at any time.
+func TestUtilityIgnoresTheWindow(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, sandbox.Config{Window: sandbox.WindowClosed})
+	w := post(srv, "/1001/messages", "t", `{"recipient":{"id":"7"},"messaging_type":"UTILITY",`+
+		`"message":{"template":{"name":"order","language":{"code":"en"}}}}`)
+	assert.Equal(t, 200, w.Code, w.Body)
+}
+
 func TestARefusalDoesNotSpend(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t, sandbox.Config{})
