@@ -16,6 +16,7 @@ import (
 type action struct {
 	recipient string           // for the record
 	media     bool             // it counts against the media limit
+	fetches   string           // where the platform has to fetch media from, if it has to
 	request   *sendapi.Request // what is sent, where the edge sends; nil elsewhere
 	refused   refusal          // what is wrong with the operation itself
 	run       func() reply     // once nothing stands in its way
@@ -63,18 +64,19 @@ func (s *Server) resolve(op *operation) {
 // upload is the edge that keeps a file. One that is to come from a URL is not fetched.
 // https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
 func (s *Server) upload(op *operation) action {
-	return action{run: func() reply {
-		var body struct{ Message sendapi.Message }
-		if err := json.Unmarshal(op.call.Body, &body); err != nil {
-			return s.refuse(codes{100, 0}, err.Error())
-		}
-		media := mediaOf(&body.Message)
-		if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
-			return s.refuse(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
-		}
-		if c, why := op.unfit(&body.Message); why != "" {
-			return s.refuse(c, why)
-		}
+	refused := func(c codes, why string) action { return action{refused: refusal{c, why}} }
+	var body struct{ Message sendapi.Message }
+	if err := json.Unmarshal(op.call.Body, &body); err != nil {
+		return refused(codes{100, 0}, err.Error())
+	}
+	media := mediaOf(&body.Message)
+	if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
+		return refused(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
+	}
+	if c, why := op.unfit(&body.Message); why != "" {
+		return refused(c, why)
+	}
+	return action{fetches: media.URL, run: func() reply {
 		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, body.Message.Attachment.Type)})
 	}}
 }

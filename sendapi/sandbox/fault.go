@@ -51,7 +51,7 @@ type Fault struct {
 	// Person limits it to calls to one recipient: a page-scoped id, or an address as in sendapi.Recipient.Address.
 	// Empty means any.
 	Person string
-	// MediaURL limits it to messages with media by a URL that begins so. With code 100 and subcode 2018008 it is
+	// MediaURL limits it to messages and uploads with media by a URL that begins so. With code 100 and subcode 2018008 it is
 	// media that the platform cannot fetch. Empty means any call.
 	MediaURL string
 	// For is how long the fault lasts, from the moment it is set.
@@ -77,17 +77,6 @@ type active struct {
 
 // target is what a fault looks at in a call.
 type target struct{ page, address, mediaURL string }
-
-// mediaURL is where the media of a message is to be fetched from, if it is.
-func (a action) mediaURL() string {
-	if a.request == nil {
-		return ""
-	}
-	if media := mediaOf(a.request.Message); media != nil {
-		return media.URL
-	}
-	return ""
-}
 
 // Fail sets a fault for a page, or for AllPages. The faults of a page apply one after the other, in the order in
 // which they were set; those for all pages come after its own. One that does not concern a call, or by its Chance

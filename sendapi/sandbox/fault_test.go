@@ -90,6 +90,8 @@ func TestFaultsOfOnePersonOrURL(t *testing.T) {
 	assert.Empty(t, w.Header().Get("X-Business-Use-Case-Usage"), "the page is not blocked")
 	w = post(srv, "/1001/messages", "t", video)
 	assert.Contains(t, w.Body.String(), `"error_subcode":2018008,`)
+	w = post(srv, "/1001/message_attachments", "t", video)
+	assert.Contains(t, w.Body.String(), `"error_subcode":2018008,`)
 	w = post(srv, "/1001/messages", "t", strings.Replace(video, "dead", "live", 1))
 	assert.Equal(t, 200, w.Code)
 }

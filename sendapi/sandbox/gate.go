@@ -53,7 +53,7 @@ func (s *Server) gate(op *operation, act action) gate {
 	}
 	t := s.trafficOf(to.page)
 	g := gate{
-		fault:   s.faults.next(target{to.page, to.address, act.mediaURL()}, at, s.random),
+		fault:   s.faults.next(target{to.page, to.address, act.fetches}, at, s.random),
 		refused: s.limit(t, act, at),
 	}
 	limited := g.refused.refuses()

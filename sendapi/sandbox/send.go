@@ -17,8 +17,13 @@ func (s *Server) messages(op *operation) action {
 	if req.Message != nil {
 		op.call.Metadata = req.Message.Metadata
 	}
+	fetches := ""
+	if media := mediaOf(req.Message); media != nil {
+		fetches = media.URL
+	}
 	return action{
-		recipient: req.Recipient.Address(), media: req.Media(), request: req, refused: s.content(op, req),
+		recipient: req.Recipient.Address(), media: req.Media(), fetches: fetches,
+		request: req, refused: s.content(op, req),
 		run: func() reply { return s.accept(op, req) },
 	}
 }
