@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -48,7 +47,7 @@ func (c *checker) duration(path, text string) time.Duration {
 
 // oneOf lists the keys of a table.
 func oneOf[K ~string, V any](table map[K]V) string {
-	keys := slices.SortedFunc(maps.Keys(table), func(a, b K) int { return cmp.Compare(a, b) })
+	keys := slices.Sorted(maps.Keys(table))
 	var b strings.Builder
 	for i, k := range keys {
 		if i > 0 {

@@ -2,10 +2,12 @@ package sandbox
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -34,7 +36,7 @@ func TestRecentIsBounded(t *testing.T) {
 // The share in use is that of the calls in the last second, whatever came before.
 func TestWindowPercent(t *testing.T) {
 	t.Parallel()
-	for range 200 {
+	for range 50 {
 		size := 1 + rand.IntN(20)
 		w := newWindow(float64(size))
 		var times []time.Time
@@ -59,7 +61,7 @@ func TestWindowPercent(t *testing.T) {
 func TestBudgetAgainstCounting(t *testing.T) {
 	t.Parallel()
 	const slot = 24 * time.Hour / budgetSlots
-	for range 20 {
+	for range 5 {
 		b := newBudget(50, 24*time.Hour)
 		var times []time.Time
 		at := noon
@@ -142,4 +144,21 @@ func TestVolume(t *testing.T) {
 	assert.True(t, v.on(last.Add(time.Minute-1), false))
 	assert.False(t, v.on(last.Add(time.Minute), false), "a minute of less ends it")
 	assert.True(t, v.on(last.Add(1000*time.Hour), true), "but not where it stays")
+}
+
+func TestStateIsBounded(t *testing.T) {
+	t.Parallel()
+	srv, err := New(Config{})
+	require.NoError(t, err)
+	defer srv.Close()
+	for i := range maxPeople {
+		srv.people[contact{"1001", "id:" + strconv.Itoa(i)}] = Person{}
+	}
+	for i := range maxPages {
+		srv.pages[strconv.Itoa(i)] = Page{}
+	}
+	assert.ErrorContains(t, srv.SetPerson("1002", "1", Person{}), "person: there are too many people")
+	assert.NoError(t, srv.SetPerson("1001", "1", Person{Reach: ReachGone}), "one that is known may change")
+	assert.ErrorContains(t, srv.SetPage("10000", Page{}), "page: there are too many pages")
+	assert.NoError(t, srv.SetPage("1", Page{Usage: 1}))
 }

@@ -120,27 +120,27 @@ func TestLogRefusesQueries(t *testing.T) {
 // The log is read in pieces, over the place where the record goes round, and while calls go on.
 func TestLogOfManyCalls(t *testing.T) {
 	t.Parallel()
-	srv := newServer(t, sandbox.Config{Rate: -1, MaxCalls: 2500})
-	for range 4000 {
+	srv := newServer(t, sandbox.Config{Rate: -1, MaxCalls: 1500})
+	for range 2200 {
 		send(srv)
 	}
-	want := uint64(1501)
+	want := uint64(701)
 	for c := range srv.Log(sandbox.Query{}) {
 		require.Equal(t, want, c.Seq)
-		if want == 2000 {
+		if want == 1000 {
 			send(srv)
 		}
 		want++
 	}
-	assert.Equal(t, uint64(4002), want, "with the one that was made meanwhile")
+	assert.Equal(t, uint64(2202), want, "with the one that was made meanwhile")
 	var seqs []uint64
-	for c := range srv.Log(sandbox.Query{Since: 3998, PageID: "1001", Recipient: "7"}) {
+	for c := range srv.Log(sandbox.Query{Since: 2198, PageID: "1001", Recipient: "7"}) {
 		if seqs = append(seqs, c.Seq); len(seqs) == 2 {
 			break
 		}
 	}
-	assert.Equal(t, []uint64{3999, 4000}, seqs)
+	assert.Equal(t, []uint64{2199, 2200}, seqs)
 	assert.Len(t, readLog(t, srv, ""), 1000, "unless a limit is given")
-	assert.Len(t, readLog(t, srv, "?limit=100000"), 2500)
+	assert.Len(t, readLog(t, srv, "?limit=100000"), 1500)
 	assert.Len(t, strings.Split(strings.TrimSpace(control(srv, http.MethodGet, "/sandbox/log?limit=3", "").Body.String()), "\n"), 3)
 }

@@ -37,7 +37,7 @@ func (s *Server) spend(to contact, rcp sendapi.Recipient, since, at time.Time) r
 		if spent || old(oneTimeLife) {
 			return refusal{codes: codes{100, 0}, why: "the one_time_notif_token was used, or has expired"}
 		}
-	case rcp.NotificationMessagesToken != "":
+	case rcp.NotificationMessagesToken != "": //nolint:staticcheck // an older server knows it
 		if spent && at.Sub(used) < recurringGap {
 			return refusal{codes: codes{4, 2018354}, why: "the next notification to this token is not due yet"}
 		}

@@ -26,7 +26,7 @@ type Page struct {
 	Usage float64
 }
 
-// Access is a reason for which the platform refuses every call of a page.
+// Access is a reason for which the platform refuses every call of a page. Such calls count against no limit.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
 type Access string
 

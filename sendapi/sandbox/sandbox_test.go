@@ -362,8 +362,17 @@ func TestClientInABubble(t *testing.T) {
 	})
 }
 
-func BenchmarkHandler(b *testing.B) {
-	srv, err := sandbox.New(sandbox.Config{Rate: -1, MaxCalls: 10_000})
+func BenchmarkHandler(b *testing.B) { benchmarkHandler(b, sandbox.Config{Rate: -1, MaxCalls: 10_000}) }
+
+// With every limit counted, and a usage header on every answer.
+func BenchmarkHandlerWithLimits(b *testing.B) {
+	benchmarkHandler(b, sandbox.Config{
+		Rate: 100_000, ThreadRate: 100_000, PageCalls: 1 << 40, AppCalls: 1 << 40, Usage: 50, MaxCalls: 10_000,
+	})
+}
+
+func benchmarkHandler(b *testing.B, cfg sandbox.Config) {
+	srv, err := sandbox.New(cfg)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
