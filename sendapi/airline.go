@@ -94,7 +94,7 @@ func (*ItineraryTemplate) template() string    { return "airline_itinerary" }
 func (*FlightUpdateTemplate) template() string { return "airline_update" }
 
 func (t *BoardingPassTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "intro_message", &t.IntroMessage)
 	text(c, "locale", &t.Locale)
 	text(c, "theme_color", &t.ThemeColor)
@@ -102,7 +102,7 @@ func (t *BoardingPassTemplate) code(c *coder) {
 }
 
 func (t *CheckinTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "intro_message", &t.IntroMessage)
 	text(c, "locale", &t.Locale)
 	text(c, "pnr_number", &t.PNRNumber)
@@ -111,7 +111,7 @@ func (t *CheckinTemplate) code(c *coder) {
 }
 
 func (t *ItineraryTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "intro_message", &t.IntroMessage)
 	text(c, "locale", &t.Locale)
 	text(c, "theme_color", &t.ThemeColor)
@@ -127,7 +127,7 @@ func (t *ItineraryTemplate) code(c *coder) {
 }
 
 func (t *FlightUpdateTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "intro_message", &t.IntroMessage)
 	text(c, "theme_color", &t.ThemeColor)
 	text(c, "update_type", &t.UpdateType)
@@ -179,7 +179,7 @@ func (t *ItineraryTemplate) check(c *checker) {
 	}
 	c.decimal("total_price", t.TotalPrice)
 	c.required("currency", t.Currency)
-	c.currency("currency", t.Currency)
+	c.currency(t.Currency)
 }
 
 func (t *FlightUpdateTemplate) check(c *checker) {

@@ -42,7 +42,7 @@ type Attachment struct {
 type Payload interface {
 	coded
 	checked
-	// template is the template_type, or "" for media.
+	// template is the template_type, "" for media. RawPayload, which may be any, says "unknown".
 	template() string
 }
 

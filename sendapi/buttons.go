@@ -65,7 +65,7 @@ type Button struct {
 	leftover
 }
 
-// GameMetadata is who plays a game: at most one of its fields.
+// GameMetadata is who plays a game: at most one of its fields. Both are a warning, as no current source has them.
 type GameMetadata struct {
 	// PlayerID is the person to play against.
 	PlayerID string
@@ -134,11 +134,17 @@ func (b *Button) check(c *checker) {
 	} else if !known(c, "type", b.Type, buttonTypes) {
 		return
 	}
+	if b.Type == ButtonGame {
+		c.old("type", string(ButtonGame))
+	}
 	b.checkRequired(c)
 	c.cutOff("title", b.Title, maxButtonTitle)
 	b.checkPayload(c)
 	b.checkWebview(c)
 	b.checkOwners(c)
+	if b.GameMetadata != nil {
+		c.part("game_metadata", b.GameMetadata)
+	}
 	if b.ShareContents != nil {
 		c.part("share_contents", b.ShareContents)
 	}
@@ -155,7 +161,6 @@ func (b *Button) checkRequired(c *checker) {
 			c.required("payload", b.Payload)
 		}
 	case ButtonGame:
-		c.old("type", "game_play")
 		c.required("title", b.Title)
 	case ButtonLogIn:
 		c.required("url", b.URL)
@@ -165,7 +170,7 @@ func (b *Button) checkRequired(c *checker) {
 
 func (b *Button) checkPayload(c *checker) {
 	c.limit("payload", b.Payload, maxPayload)
-	if b.Type == ButtonCall && b.Payload != "" && !(b.Payload[0] == '+' && phoneNumber(b.Payload)) {
+	if b.Type == ButtonCall && b.Payload != "" && (b.Payload[0] != '+' || !phoneNumber(b.Payload)) {
 		c.warn("payload", "does not look like a phone number with plus and country code")
 	}
 }
@@ -201,6 +206,12 @@ func (b *Button) checkOwners(c *checker) {
 		if f.given && !f.owns {
 			c.warn(f.key, "not a field of buttons of type "+string(b.Type))
 		}
+	}
+}
+
+func (g *GameMetadata) check(c *checker) {
+	if g.PlayerID != "" && g.ContextID != "" {
+		c.warn("", "player_id and context_id: the samples of 2018 have one of them")
 	}
 }
 

@@ -99,7 +99,7 @@ func (*ListTemplate) template() string      { return "list" }
 func (*OpenGraphTemplate) template() string { return "open_graph" }
 
 func (t *GenericTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	list(c, "elements", &t.Elements)
 	flag(c, "sharable", &t.Sharable)
 	text(c, "image_aspect_ratio", &t.ImageAspectRatio)
@@ -115,14 +115,14 @@ func (e *Element) code(c *coder) {
 }
 
 func (t *ButtonTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "text", &t.Text)
 	list(c, "buttons", &t.Buttons)
 	flag(c, "sharable", &t.Sharable)
 }
 
 func (t *ListTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "top_element_style", &t.TopElementStyle)
 	list(c, "elements", &t.Elements)
 	list(c, "buttons", &t.Buttons)
@@ -130,7 +130,7 @@ func (t *ListTemplate) code(c *coder) {
 }
 
 func (t *OpenGraphTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	list(c, "elements", &t.Elements)
 	flag(c, "sharable", &t.Sharable)
 }

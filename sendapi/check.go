@@ -18,8 +18,9 @@ func AllowRemoved() CheckOption { return func(c *checker) { c.allowRemoved = tru
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
 func WithFile() CheckOption { return func(c *checker) { c.withFile = true } }
 
-// Check reports everything that is wrong with the request, in the order of its fields: refusals, and warnings for what
-// the platform takes all the same. nil means that nothing is. Unknown members and unknown template types pass.
+// Check reports everything that is wrong with the request, one part after the other as they stand in its JSON: refusals,
+// and warnings for what the platform takes all the same. nil means that nothing is. Unknown members and unknown template
+// types pass.
 func (r *Request) Check(opts ...CheckOption) Problems {
 	var c checker
 	c.path = c.steps[:0]
@@ -57,20 +58,20 @@ func (c *checker) part(key string, p checked) {
 	c.leave()
 }
 
-// each checks the entries of the list at key, which may be from least to most.
-func each[T any, P interface {
+// entry constrains P to be *T with a check method.
+type entry[T any] interface {
 	*T
 	checked
-}](c *checker, key string, entries []T, least, most int) {
+}
+
+// each checks the entries of the list at key, which may be from least to most.
+func each[T any, P entry[T]](c *checker, key string, entries []T, least, most int) {
 	c.count(key, len(entries), least, most)
 	entriesOf[T, P](c, key, entries)
 }
 
 // entriesOf checks the entries of a list whose length has no limit that is certain.
-func entriesOf[T any, P interface {
-	*T
-	checked
-}](c *checker, key string, entries []T) {
+func entriesOf[T any, P entry[T]](c *checker, key string, entries []T) {
 	c.enter(step{key: key})
 	for i := range entries {
 		c.enter(step{index: i})
@@ -174,10 +175,14 @@ func known[T ~string](c *checker, key string, value T, values []T) bool {
 	for i, v := range values {
 		names[i] = string(v)
 	}
+	allowed := strings.Join(names, ", ")
+	if len(names) > 1 {
+		allowed = "one of " + allowed
+	}
 	if value == "" {
-		c.fail(key, "required: one of "+strings.Join(names, ", "))
+		c.fail(key, "required: "+allowed)
 	} else {
-		c.fail(key, fmt.Sprintf("unknown value %.40q; it must be one of %s", value, strings.Join(names, ", ")))
+		c.fail(key, fmt.Sprintf("unknown value %.40q; it must be %s", value, allowed))
 	}
 	return false
 }

@@ -199,7 +199,15 @@ func TestCheckButtons(t *testing.T) {
 				"! " + payload + ".buttons[0].fallback_url: allowed with messenger_extensions only",
 				"! " + payload + ".buttons[0].webview_height_ratio: unknown value \"huge\"; it must be one of compact, " +
 					"tall, full",
-				"! " + payload + ".buttons[0].webview_share_button: unknown value \"show\"; it must be one of hide",
+				"! " + payload + ".buttons[0].webview_share_button: unknown value \"show\"; it must be hide",
+			},
+		},
+		{
+			"game with both",
+			buttons(`{"type":"game_play","title":"t","game_metadata":{"player_id":"1","context_id":"2"}}`),
+			[]string{
+				payload + ".buttons[0].type: game_play" + of2018,
+				payload + ".buttons[0].game_metadata: player_id and context_id: the samples of 2018 have one of them",
 			},
 		},
 		{

@@ -158,18 +158,6 @@ func looseText[T ~string](c *coder, key string, p *T) (value json.RawMessage, ot
 	return value, other
 }
 
-// constant codes a member whose value follows from the Go type.
-func constant(c *coder, key, value string) {
-	if !c.decoding {
-		c.key(key)
-		c.buf = appendString(c.buf, value)
-		return
-	}
-	if found, ok := c.take(key); ok && (found[0] != '"' || unquote(found) != value) {
-		c.fail(key, "must be "+value)
-	}
-}
-
 // flag codes a boolean whose default is false.
 func flag(c *coder, key string, p *bool) {
 	if !c.decoding {

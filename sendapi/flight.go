@@ -219,10 +219,7 @@ const (
 )
 
 // some checks a list that needs an entry and has no upper limit.
-func some[T any, P interface {
-	*T
-	checked
-}](c *checker, key string, entries []T) {
+func some[T any, P entry[T]](c *checker, key string, entries []T) {
 	each[T, P](c, key, entries, 1, math.MaxInt)
 }
 
@@ -304,5 +301,5 @@ func (p *PriceInfo) check(c *checker) {
 	c.expected("title", p.Title != "")
 	c.expected("amount", p.Amount != "" || p.given("amount"))
 	c.decimal("amount", p.Amount)
-	c.currency("currency", p.Currency)
+	c.currency(p.Currency)
 }

@@ -44,10 +44,10 @@ func (c *checker) decimal(key string, value Decimal) {
 	}
 }
 
-// currency checks an optional ISO 4217 code. The platform's pages do not say what they do with another.
-func (c *checker) currency(key, value string) {
+// currency checks the optional ISO 4217 code of an object. The platform's pages do not say what it does with another.
+func (c *checker) currency(value string) {
 	if value != "" && !letters(value, 3) {
-		c.warn(key, "does not look like a currency code of ISO 4217, such as USD")
+		c.warn("currency", "does not look like a currency code of ISO 4217, such as USD")
 	}
 }
 

@@ -112,7 +112,7 @@ func (*CustomerInformationTemplate) template() string { return "customer_informa
 func (*InstantFormTemplate) template() string         { return "instant_form" }
 
 func (t *CustomerFeedbackTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "title", &t.Title)
 	text(c, "subtitle", &t.Subtitle)
 	text(c, "button_title", &t.ButtonTitle)
@@ -140,7 +140,7 @@ func (f *FollowUp) code(c *coder) {
 func (p *BusinessPrivacy) code(c *coder) { text(c, "url", &p.URL) }
 
 func (t *CustomerInformationTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	texts(c, "countries", &t.Countries)
 	nested(c, "business_privacy", &t.BusinessPrivacy)
 	integer(c, "expires_in_days", &t.ExpiresInDays)
@@ -150,7 +150,7 @@ func (t *CustomerInformationTemplate) code(c *coder) {
 }
 
 func (t *InstantFormTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	looseText(c, "form_id", &t.FormID)
 }
 

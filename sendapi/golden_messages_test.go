@@ -32,7 +32,7 @@ func goldenMessages() map[string]goldenRow {
 	}
 	return map[string]goldenRow{
 		"text":          {req: sendapi.Text(ann, "Grüße \"x\"\n<b>\u0001")},
-		"text_answer":   {req: sendapi.Text(ann, "yes").AsResponse()},
+		"text_answer":   {req: sendapi.Text(ann, "yes").AsResponse().Quoting("m_0")},
 		"text_metadata": {req: content(sendapi.Message{Text: "x", Metadata: "job-1"})},
 		"quick_replies": {
 			req: sendapi.Text(ann, "which?").Offering(

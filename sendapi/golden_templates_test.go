@@ -24,9 +24,13 @@ func goldenButtons() map[string]goldenRow {
 		"buttons_game": {
 			req: buttons(sendapi.Button{
 				Type: sendapi.ButtonGame, Title: "Play", Payload: "p",
-				GameMetadata: &sendapi.GameMetadata{PlayerID: "7", ContextID: "8"},
+				GameMetadata: &sendapi.GameMetadata{PlayerID: "7"},
+			}, sendapi.Button{
+				Type: sendapi.ButtonGame, Title: "Again", GameMetadata: &sendapi.GameMetadata{ContextID: "8"},
 			}),
-			problems: []string{payload + ".buttons[0].type: game_play" + of2018},
+			problems: []string{
+				payload + ".buttons[0].type: game_play" + of2018, payload + ".buttons[1].type: game_play" + of2018,
+			},
 		},
 		"buttons_removed": {
 			req: buttons(

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,6 +61,59 @@ func spread(value any) (objects int) {
 	return objects
 }
 
+// Each value of each golden file in turn becomes something else, as no fuzzer does so thoroughly: it is refused, or it is
+// kept.
+func TestAnyValueInAnyPlace(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(goldenFile("*"))
+	require.NoError(t, err)
+	others := []any{
+		nil, true, false, "", "x", json.Number("0"), json.Number("-0"), json.Number("7"), json.Number("1.50"),
+		json.Number("1e400"), []any{}, []any{nil}, []any{"x", "x"}, map[string]any{}, []any{map[string]any{}},
+		map[string]any{"template_type": "list"},
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			root, taken := plainJSON(t, data), 0
+			replaceEach(root, others, func() {
+				in, err := json.Marshal(root)
+				require.NoError(t, err)
+				if survives(t, in) {
+					taken++
+				}
+			})
+			assert.Positive(t, taken)
+		})
+	}
+}
+
+// replaceEach puts each of others in the place of each value inside of v, and calls try each time.
+func replaceEach(v any, others []any, try func()) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			replaceEach(inner, others, try)
+			for _, other := range others {
+				v[key] = other
+				try()
+			}
+			v[key] = inner
+		}
+	case []any:
+		for i, inner := range v {
+			replaceEach(inner, others, try)
+			for _, other := range others {
+				v[i] = other
+				try()
+			}
+			v[i] = inner
+		}
+	}
+}
+
 // Each type of a request can be a part of other JSON by itself, without loss.
 func TestEachTypeIsJSON(t *testing.T) {
 	t.Parallel()
@@ -102,6 +156,33 @@ func collect(typ reflect.Type, types map[reflect.Type]bool) {
 				collect(field.Type, types)
 			}
 		}
+	}
+}
+
+// A share may hold a message with a share in it, and so on: from the second on it is kept as it is.
+func TestShareInsideAShare(t *testing.T) {
+	t.Parallel()
+	const depth = 500
+	const open = `{"type":"element_share","share_contents":{"attachment":{"type":"template","payload":` +
+		`{"template_type":"button","text":"x","buttons":[`
+	in := buttons(strings.Repeat(open, depth) + strings.Repeat(`]}}}}`, depth))
+	require.True(t, survives(t, []byte(in)))
+	req, err := sendapi.ParseRequest([]byte(in))
+	require.NoError(t, err)
+	assert.Less(t, len(req.Check()), 10)
+}
+
+// A number that is none is refused by Check, and is JSON all the same.
+func TestDecimalIsAlwaysJSON(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[sendapi.Decimal]string{
+		"": `{}`, "0": `{"total_cost":0}`, "-12.50": `{"total_cost":-12.50}`, "1e3": `{"total_cost":1e3}`,
+		"1,5": `{"total_cost":"1,5"}`, "1.": `{"total_cost":"1."}`, "01": `{"total_cost":"01"}`, " 1": `{"total_cost":" 1"}`,
+		"x": `{"total_cost":"x"}`, "1}": `{"total_cost":"1}"}`,
+	} {
+		out, err := json.Marshal(sendapi.ReceiptSummary{TotalCost: value})
+		require.NoError(t, err, value)
+		assert.Equal(t, want, string(out), value)
 	}
 }
 

@@ -141,7 +141,7 @@ func (r *exactReader) Close() error {
 func (r *exactReader) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err == io.EOF || r.err == errClosed {
+	if errors.Is(r.err, io.EOF) || errors.Is(r.err, errClosed) {
 		return nil
 	}
 	return r.err

@@ -5,9 +5,9 @@ package sendapi
 // notifications, third parties call them gone: Check warns of it.
 // https://developers.facebook.com/docs/messenger-platform/send-messages/one-time-notification/
 type OneTimeNotifTemplate struct {
-	// Title is what the person is asked; cut off beyond 65 characters. Required.
+	// Title is what the person is asked; cut off beyond 65 characters. Check warns when it is missing.
 	Title string
-	// Payload is handed to the webhook with the token. Required.
+	// Payload is handed to the webhook with the token. Check warns when it is missing.
 	Payload string
 
 	leftover
@@ -38,13 +38,13 @@ func (*OneTimeNotifTemplate) template() string         { return "one_time_notif_
 func (*NotificationMessagesTemplate) template() string { return "notification_messages" }
 
 func (t *OneTimeNotifTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "title", &t.Title)
 	text(c, "payload", &t.Payload)
 }
 
 func (t *NotificationMessagesTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "title", &t.Title)
 	text(c, "image_url", &t.ImageURL)
 	text(c, "payload", &t.Payload)
@@ -55,10 +55,9 @@ func (t *NotificationMessagesTemplate) code(c *coder) {
 
 func (t *OneTimeNotifTemplate) check(c *checker) {
 	c.warn("template_type", oneTimeDoubt)
-	c.required("title", t.Title)
+	c.expected("title", t.Title != "")
 	c.cutOff("title", t.Title, maxFormTitle)
-	c.required("payload", t.Payload)
-	c.limit("payload", t.Payload, maxPayload)
+	c.expected("payload", t.Payload != "")
 }
 
 func (t *NotificationMessagesTemplate) check(c *checker) {

@@ -30,7 +30,7 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// Problems is every problem of one value, in the order of its fields. As an error it is never empty.
+// Problems is every problem of one value. As an error it is never empty.
 type Problems []Problem
 
 // Error joins the problems with semicolons.

@@ -96,7 +96,7 @@ const maxReceiptElements = 100
 func (*ReceiptTemplate) template() string { return "receipt" }
 
 func (t *ReceiptTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	flag(c, "sharable", &t.Sharable)
 	text(c, "recipient_name", &t.RecipientName)
 	text(c, "merchant_name", &t.MerchantName)
@@ -145,7 +145,7 @@ func (t *ReceiptTemplate) check(c *checker) {
 	c.required("recipient_name", t.RecipientName)
 	c.required("order_number", t.OrderNumber)
 	c.required("currency", t.Currency)
-	c.currency("currency", t.Currency)
+	c.currency(t.Currency)
 	c.required("payment_method", t.PaymentMethod)
 	c.url("order_url", t.OrderURL)
 	if t.Timestamp != "" && !digits(t.Timestamp) {
@@ -168,7 +168,7 @@ func (e *ReceiptElement) check(c *checker) {
 		c.required("price", string(e.Price))
 	}
 	c.decimal("price", e.Price)
-	c.currency("currency", e.Currency)
+	c.currency(e.Currency)
 	c.url("image_url", e.ImageURL)
 }
 

@@ -109,6 +109,24 @@ func hide(s, content string) string {
 	if content == "" {
 		return s
 	}
+	forms := formsOf(content)
+	short := utf8.RuneCountInString(content) < wordRunes
+	var b strings.Builder
+	for {
+		from, to := find(s, forms)
+		if from < 0 {
+			return b.String() + s
+		}
+		if short && !alone(s, from, to) {
+			b.WriteString(s[:to])
+		} else {
+			b.WriteString(s[:from] + redacted)
+		}
+		s = s[to:]
+	}
+}
+
+func formsOf(content string) []string {
 	forms := []string{content}
 	if escaped, err := json.Marshal(content); err == nil {
 		forms = append(forms, string(escaped[1:len(escaped)-1]))
@@ -116,31 +134,23 @@ func hide(s, content string) string {
 	for _, form := range forms[:len(forms):len(forms)] {
 		forms = append(forms, url.QueryEscape(form), url.PathEscape(form))
 	}
-	slices.Sort(forms)
-	for _, form := range slices.Compact(forms) {
-		s = hideForm(s, form)
-	}
-	return s
+	return forms
 }
 
-func hideForm(s, content string) string {
-	head := prefix(content, quotedRunes)
-	short := utf8.RuneCountInString(content) < wordRunes
-	var b strings.Builder
-	for {
-		i := strings.Index(s, head)
-		if i < 0 {
-			break
+// find returns the first place where the beginning of any form stands, and the end of the form that goes furthest from
+// there: forms may differ only behind their beginning. from is -1 when there is none.
+func find(s string, forms []string) (from, to int) {
+	from = -1
+	for _, form := range forms {
+		i := strings.Index(s, prefix(form, quotedRunes))
+		if i < 0 || from >= 0 && i > from {
+			continue
 		}
-		end := i + common(s[i:], content)
-		if short && !alone(s, i, end) {
-			b.WriteString(s[:end])
-		} else {
-			b.WriteString(s[:i] + redacted)
+		if end := i + common(s[i:], form); i != from || end > to {
+			from, to = i, end
 		}
-		s = s[end:]
 	}
-	return b.String() + s
+	return from, to
 }
 
 func prefix(s string, runes int) string {

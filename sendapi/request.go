@@ -1,6 +1,9 @@
 package sendapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Request is the body of one call to the Send API: a message, or a sender action, to one recipient.
 //
@@ -64,11 +67,14 @@ func ParseRequest(data []byte) (*Request, error) {
 }
 
 // Media reports whether the message carries audio or video, which the platform limits to a lower rate than
-// the rest.
+// the rest. A media template with a video counts as well: nothing says so, but the lower rate is the safe one.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting
 func (r *Request) Media() bool {
 	if r.Message == nil || r.Message.Attachment == nil {
 		return false
+	}
+	if t, ok := r.Message.Attachment.Payload.(*MediaTemplate); ok && t != nil {
+		return slices.ContainsFunc(t.Elements, func(e MediaElement) bool { return e.MediaType == Video })
 	}
 	t := r.Message.Attachment.Type
 	return t == Audio || t == Video

@@ -167,6 +167,12 @@ func TestClassOfARequest(t *testing.T) {
 		"video by id":  {req: sendapi.MediaID(ann, sendapi.Video, "1"), media: true},
 		"file by id":   {req: sendapi.MediaID(ann, sendapi.File, "1")},
 		"cards":        {req: sendapi.Cards(ann)},
+		"video template": {req: structured(&sendapi.MediaTemplate{
+			Elements: []sendapi.MediaElement{{MediaType: sendapi.Video}},
+		}), media: true},
+		"image template": {req: structured(&sendapi.MediaTemplate{
+			Elements: []sendapi.MediaElement{{MediaType: sendapi.Image}},
+		})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

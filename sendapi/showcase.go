@@ -131,7 +131,7 @@ func (*CouponTemplate) template() string    { return "coupon" }
 func (*ImageGridTemplate) template() string { return "image_grid" }
 
 func (t *MediaTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	list(c, "elements", &t.Elements)
 	flag(c, "sharable", &t.Sharable)
 }
@@ -144,14 +144,14 @@ func (e *MediaElement) code(c *coder) {
 }
 
 func (t *ProductTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	list(c, "elements", &t.Elements)
 }
 
 func (p *Product) code(c *coder) { looseText(c, "id", &p.ID) }
 
 func (t *CouponTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	text(c, "title", &t.Title)
 	text(c, "subtitle", &t.Subtitle)
 	text(c, "coupon_code", &t.CouponCode)
@@ -163,7 +163,7 @@ func (t *CouponTemplate) code(c *coder) {
 }
 
 func (t *ImageGridTemplate) code(c *coder) {
-	constant(c, "template_type", t.template())
+	templateType(c, t)
 	list(c, "elements", &t.Elements)
 }
 

@@ -32,3 +32,16 @@ func empty[T any, P interface {
 }]() Payload {
 	return P(new(T))
 }
+
+// templateType codes the template_type, which follows from the Go type.
+func templateType(c *coder, p Payload) {
+	const key = "template_type"
+	if !c.decoding {
+		c.key(key)
+		c.buf = appendString(c.buf, p.template())
+		return
+	}
+	if found, ok := c.take(key); ok && (found[0] != '"' || unquote(found) != p.template()) {
+		c.fail(key, "must be "+p.template())
+	}
+}

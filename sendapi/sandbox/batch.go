@@ -1,10 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -114,11 +115,8 @@ func (s *Server) performPart(batch *operation, p part) reply {
 
 func fieldsOf(h http.Header) []field {
 	var fields []field
-	var text bytes.Buffer
-	_ = h.Write(&text) // sorted, and never fails on a buffer
-	for line := range strings.Lines(text.String()) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		fields = append(fields, field{name, value})
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		fields = append(fields, field{name, h.Get(name)})
 	}
 	return fields
 }

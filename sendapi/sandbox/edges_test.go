@@ -144,8 +144,6 @@ func TestUploads(t *testing.T) {
 	add("both", "names no other", kind, body)
 	kind, body = file("video", ``, "video/mp4", 25<<20+1)
 	add("too large", `"error_subcode":2018109`, kind, body)
-	kind, body = file("video", ``, "video/mp4", 40<<20)
-	add("far too large", "too large", kind, body)
 	for name, row := range rows {
 		srv := newServer(t, sandbox.Config{})
 		w := do(srv, http.MethodPost, path, row.kind, row.body)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -122,7 +123,7 @@ func (op *operation) readParts(parts *multipart.Reader) (unreadable string) {
 	form := make(url.Values)
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			op.fields(form)
 			return ""
 		}
