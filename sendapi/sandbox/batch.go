@@ -42,8 +42,8 @@ func (s *Server) batch(op *operation, unreadable string) reply {
 	if unreadable != "" {
 		return s.perform(op, unreadable)
 	}
-	if c, why := s.authorize(op); why != "" {
-		return s.refuse(c, why)
+	if r := s.authorize(op); r.refuses() {
+		return s.refuse(r.codes, r.why)
 	}
 	parts, headers, why := readBatch(op.call.Body)
 	if why != "" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -13,9 +14,12 @@ import (
 
 // action is what an edge makes of an operation that may call it.
 type action struct {
-	recipient string       // for the record
-	media     bool         // it counts against the media limit
-	run       func() reply // once nothing stands in its way
+	recipient string           // for the record
+	media     bool             // it counts against the media limit
+	fetches   string           // where the platform has to fetch media from, if it has to
+	request   *sendapi.Request // what is sent, where the edge sends; nil elsewhere
+	refused   refusal          // what is wrong with the operation itself
+	run       func() reply     // once nothing stands in its way
 }
 
 // edges are what can be called, by method and the name below a node; a node itself has the name "". A batch is not among
@@ -49,7 +53,7 @@ func (s *Server) route(r *http.Request) (*operation, bool) {
 func (s *Server) resolve(op *operation) {
 	op.call.PageID = op.node
 	if op.node == "me" {
-		if known, ok := s.pages[op.token]; ok {
+		if known, ok := s.credentials.pageOf(op.token); ok {
 			op.call.PageID = known
 		}
 	} else if p, ok := s.kept.persona(op.node); ok && op.call.Edge == "" {
@@ -60,18 +64,19 @@ func (s *Server) resolve(op *operation) {
 // upload is the edge that keeps a file. One that is to come from a URL is not fetched.
 // https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
 func (s *Server) upload(op *operation) action {
-	return action{run: func() reply {
-		var body struct{ Message sendapi.Message }
-		if err := json.Unmarshal(op.call.Body, &body); err != nil {
-			return s.refuse(codes{100, 0}, err.Error())
-		}
-		media := mediaOf(&body.Message)
-		if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
-			return s.refuse(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
-		}
-		if c, why := op.unfit(&body.Message); why != "" {
-			return s.refuse(c, why)
-		}
+	refused := func(c codes, why string) action { return action{refused: refusal{c, why}} }
+	var body struct{ Message sendapi.Message }
+	if err := json.Unmarshal(op.call.Body, &body); err != nil {
+		return refused(codes{100, 0}, err.Error())
+	}
+	media := mediaOf(&body.Message)
+	if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
+		return refused(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
+	}
+	if c, why := op.unfit(&body.Message); why != "" {
+		return refused(c, why)
+	}
+	return action{fetches: media.URL, run: func() reply {
 		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, body.Message.Attachment.Type)})
 	}}
 }
@@ -94,27 +99,13 @@ func (op *operation) unfit(m *sendapi.Message) (codes, string) {
 	return codes{}, ""
 }
 
-// attach keeps the file that came with a message, and puts its id into the message.
-func (s *Server) attach(op *operation, m *sendapi.Message) (codes, string) {
-	c, why := op.unfit(m)
-	if op.file != nil && why == "" {
-		mediaOf(m).AttachmentID = s.keepFile(op.call.PageID, m.Attachment.Type)
-	}
-	return c, why
-}
-
-// reusable returns the attachment id that an accepted message gets back: it asked for one, and brought a file.
+// reusable keeps the file that an accepted message brought, if it asked for that, and returns its id.
 func (s *Server) reusable(op *operation, m *sendapi.Message) string {
 	media := mediaOf(m)
-	switch {
-	case media == nil || !media.Reusable:
+	if media == nil || !media.Reusable || media.URL == "" && op.file == nil {
 		return ""
-	case media.URL != "":
-		return s.keepFile(op.call.PageID, m.Attachment.Type)
-	case op.file != nil:
-		return media.AttachmentID
 	}
-	return ""
+	return s.keepFile(op.call.PageID, m.Attachment.Type)
 }
 
 // mediaOf returns nil for a message without a media file.
@@ -129,7 +120,7 @@ func mediaOf(m *sendapi.Message) *sendapi.Media {
 // keepFile returns a new attachment id of a page.
 func (s *Server) keepFile(page string, kind sendapi.AttachmentType) string {
 	id := s.newID()
-	s.kept.addFile(id, storedFile{page: page, kind: kind})
+	s.kept.addFile(id, storedFile{page: page, kind: kind, at: time.Now()})
 	return id
 }
 

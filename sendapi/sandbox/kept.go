@@ -3,6 +3,7 @@ package sandbox
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -21,6 +22,7 @@ type kept struct {
 type storedFile struct {
 	page string
 	kind sendapi.AttachmentType
+	at   time.Time
 }
 
 // persona is a name under which a page writes. One that was deleted is still known, since its old messages show it.

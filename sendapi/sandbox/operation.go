@@ -25,7 +25,8 @@ const (
 type operation struct {
 	call         Call // what is recorded; its Body is the parameters as one JSON object
 	method       string
-	node         string // the first part of the path: a page, me, or a persona
+	node         string  // the first part of the path: a page, me, or a persona
+	version      version // of the path
 	query        url.Values
 	token, proof string
 	file         *file // what came in the part filedata
@@ -42,17 +43,17 @@ var versionPart = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
 // newOperation returns nil for a path that is no edge. The token may be in the query, as in the platform's samples.
 func newOperation(method, path, query string) *operation {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if versionPart.MatchString(parts[0]) {
-		parts = parts[1:]
-	}
 	op := &operation{method: method, node: "me"}
+	if versionPart.MatchString(parts[0]) {
+		op.version, parts = parseVersion(parts[0]), parts[1:]
+	}
 	if len(parts) > 0 && parts[0] != "" {
 		op.node = parts[0]
 	}
 	if len(parts) > 1 {
 		op.call.Edge = parts[1]
 	}
-	if len(parts) > 2 || op.node != "me" && (!numeric(op.node) || len(op.node) > 32) {
+	if len(parts) > 2 || newestVersion.before(op.version) || op.node != "me" && !isPage(op.node) {
 		return nil
 	}
 	if op.method == http.MethodPost && op.node == "me" && op.call.Edge == "" {

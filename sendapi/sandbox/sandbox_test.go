@@ -38,6 +38,15 @@ func post(srv http.Handler, path, token, body string) *httptest.ResponseRecorder
 	return w
 }
 
+// postAs posts without a token.
+func postAs(srv http.Handler, path, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	srv.ServeHTTP(w, r)
+	return w
+}
+
 func send(srv http.Handler) *httptest.ResponseRecorder {
 	return post(srv, "/v26.0/1001/messages", "t", hello)
 }
@@ -129,7 +138,7 @@ func TestCallsAreRecorded(t *testing.T) {
 		calls := srv.Calls()
 		require.Len(t, calls, 2)
 		assert.Equal(t, sandbox.Call{
-			At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
+			Seq: 1, At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
 			Accepted: true,
 			Status:   200, MessageID: calls[0].MessageID, Body: []byte(hello),
 		}, calls[0])
@@ -353,8 +362,17 @@ func TestClientInABubble(t *testing.T) {
 	})
 }
 
-func BenchmarkHandler(b *testing.B) {
-	srv, err := sandbox.New(sandbox.Config{Rate: -1, MaxCalls: 10_000})
+func BenchmarkHandler(b *testing.B) { benchmarkHandler(b, sandbox.Config{Rate: -1, MaxCalls: 10_000}) }
+
+// With every limit counted, and a usage header on every answer.
+func BenchmarkHandlerWithLimits(b *testing.B) {
+	benchmarkHandler(b, sandbox.Config{
+		Rate: 100_000, ThreadRate: 100_000, PageCalls: 1 << 40, AppCalls: 1 << 40, Usage: 50, MaxCalls: 10_000,
+	})
+}
+
+func benchmarkHandler(b *testing.B, cfg sandbox.Config) {
+	srv, err := sandbox.New(cfg)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
