@@ -18,7 +18,7 @@ const (
 	ButtonLogIn ButtonType = "account_link"
 	// ButtonLogOut ends account linking.
 	ButtonLogOut ButtonType = "account_unlink"
-	// ButtonGame starts an Instant Game. Check warns of it as of all that is left of 2018.
+	// ButtonGame starts an Instant Game.
 	ButtonGame ButtonType = "game_play"
 	// ButtonShare shared the message.
 	//
@@ -133,9 +133,6 @@ func (b *Button) check(c *checker) {
 		c.removed("type", string(b.Type), gone)
 	} else if !known(c, "type", b.Type, buttonTypes) {
 		return
-	}
-	if b.Type == ButtonGame {
-		c.old("type", string(ButtonGame))
 	}
 	b.checkRequired(c)
 	c.cutOff("title", b.Title, maxButtonTitle)

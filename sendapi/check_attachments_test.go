@@ -161,7 +161,6 @@ func TestCheckButtons(t *testing.T) {
 			"game without title",
 			buttons(`{"type":"game_play"}`),
 			[]string{
-				payload + ".buttons[0].type: game_play" + of2018,
 				"! " + payload + ".buttons[0].title: required",
 			},
 		},
@@ -206,7 +205,6 @@ func TestCheckButtons(t *testing.T) {
 			"game with both",
 			buttons(`{"type":"game_play","title":"t","game_metadata":{"player_id":"1","context_id":"2"}}`),
 			[]string{
-				payload + ".buttons[0].type: game_play" + of2018,
 				payload + ".buttons[0].game_metadata: player_id and context_id: the samples of 2018 have one of them",
 			},
 		},

@@ -106,7 +106,7 @@ func goldenOptions() map[string]goldenRow {
 		"mark_seen":      action(sendapi.MarkSeen),
 		"react":          {req: sendapi.React(ann, "m_1", "❤")},
 		"unreact":        {req: sendapi.Unreact(ann, "m_1")},
-		"to_user_ref":    to(sendapi.UserRef("r-1"), "recipient.user_ref: user_ref"+of2018),
+		"to_user_ref":    to(sendapi.UserRef("r-1")),
 		"to_comment":     to(sendapi.Comment("1_2")),
 		"to_post":        to(sendapi.Post("1_3")),
 		"to_phone": to(

@@ -28,9 +28,6 @@ func goldenButtons() map[string]goldenRow {
 			}, sendapi.Button{
 				Type: sendapi.ButtonGame, Title: "Again", GameMetadata: &sendapi.GameMetadata{ContextID: "8"},
 			}),
-			problems: []string{
-				payload + ".buttons[0].type: game_play" + of2018, payload + ".buttons[1].type: game_play" + of2018,
-			},
 		},
 		"buttons_removed": {
 			req: buttons(

@@ -8,8 +8,7 @@ type Recipient struct {
 	// ID is the page-scoped id (PSID) of a person, decimal digits. The same person has another one on
 	// each Page; an id of Facebook Login does not work.
 	ID string
-	// UserRef is the reference that the checkbox plugin handed out. The answer has no recipient id. Check warns of
-	// it as of all that is left of 2018, though the current reference still lists it.
+	// UserRef is the reference that the checkbox plugin handed out. The answer has no recipient id.
 	UserRef string
 	// PhoneNumber is for customer matching, as +1(212)555-2368. It was a closed beta in 2018 and is gone
 	// from the current reference, while the error codes about it are still listed: Check warns of it. The answer
@@ -121,9 +120,6 @@ func (rcp *Recipient) check(c *checker) {
 	rcp.checkCount(c)
 	if rcp.ID != "" && !digits(rcp.ID) {
 		c.fail("id", "not a page-scoped id: it must be decimal digits")
-	}
-	if rcp.UserRef != "" {
-		c.old("user_ref", "user_ref")
 	}
 	switch {
 	case rcp.PhoneNumber == "":
