@@ -37,7 +37,8 @@ type BatchResult struct {
 //
 // An error beside them means that nothing was sent, and is an *Error of KindInvalid, or KindAuth for a page without
 // a token. Two sends to one recipient are such an error: the platform performs them side by side, so they may
-// arrive in any order. It sees one person under two addresses, an id and a phone number say, as two.
+// arrive in any order; send them one after the other. One person under two addresses, such as an id and a phone
+// number, is not noticed.
 // https://developers.facebook.com/docs/graph-api/batch-requests
 func (c *Client) Batch(ctx context.Context, page Page, sends []BatchSend) ([]BatchResult, error) {
 	if e := page.check(); e != nil {
@@ -56,7 +57,9 @@ func (c *Client) Batch(ctx context.Context, page Page, sends []BatchSend) ([]Bat
 // batchProblems reports what is wrong with the batch as a whole.
 func batchProblems(page Page, sends []BatchSend) Problems {
 	if len(sends) > MaxBatch {
-		return Problems{{Message: fmt.Sprintf("%d sends; the limit is %d", len(sends), MaxBatch)}}
+		return Problems{{
+			Message: fmt.Sprintf("%d sends; the limit is %d", len(sends), MaxBatch), Limit: MaxBatch, Found: len(sends),
+		}}
 	}
 	var ps Problems
 	type recipient struct {

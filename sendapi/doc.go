@@ -53,6 +53,13 @@
 // JSON goes through without loss: what this version has no field for is kept at every level and written back, and no
 // problem to Check.
 //
+// # Other calls
+//
+//	a file that goes to many people      Client.UploadURL or Client.UploadFile, then MediaID
+//	up to 50 sends at once               Client.Batch
+//	names to write under                 Client.CreatePersona, Client.Personas, Client.DeletePersona
+//	whose token it is                    Client.CheckPage
+//
 // # Errors
 //
 // A call that did not succeed is an [*Error] with one of a closed set of kinds, found by the platform's code and

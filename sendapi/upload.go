@@ -155,7 +155,12 @@ func (f LocalFile) problems(kind AttachmentType) Problems {
 		check(strings.HasPrefix(mimeType, string(kind)+"/"), "ContentType", fmt.Sprintf("must be %s/* for this type", kind))
 	}
 	check(f.Size > 0, "Size", "required")
-	check(f.Size <= MaxFileBytes, "Size", fmt.Sprintf("%d bytes; the limit is %d", f.Size, MaxFileBytes))
+	if f.Size > MaxFileBytes {
+		ps = append(ps, Problem{
+			Path: "Size", Message: fmt.Sprintf("%d bytes; the limit is %d", f.Size, MaxFileBytes),
+			Limit: MaxFileBytes, Found: int(f.Size),
+		})
+	}
 	check(f.Reader != nil, "Reader", "required")
 	return ps
 }

@@ -189,7 +189,7 @@ func TestFilesThatAreNotAsSaid(t *testing.T) {
 	}
 }
 
-// Not parallel: it counts what the process allocates, which is half a megabyte, and 4 with the race detector, which empties
+// Not parallel: it counts what the process allocates, which is a megabyte, and 4 with the race detector, which empties
 // the pools of buffers.
 func TestLargestFileInConstantMemory(t *testing.T) {
 	_, c := start(t, sandbox.Config{})
