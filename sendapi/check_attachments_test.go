@@ -80,8 +80,8 @@ func TestCheckURLs(t *testing.T) {
 		"ftp://e.com/50%off.png":               {payload + ".url: " + percent, "! " + payload + ".url: " + noURL},
 		"https:///a.png":                       {"! " + payload + ".url: " + noURL},
 		"https://e.com:port/":                  {"! " + payload + ".url: " + noURL},
-		" https://e.com":                       {"! " + payload + ".url: " + noURL},
 		"e.com":                                {"! " + payload + ".url: " + noURL},
+		"://e.com":                             {"! " + payload + ".url: " + noURL},
 		"javascript:alert(1)":                  {"! " + payload + ".url: " + noURL},
 	} {
 		assert.Equal(t, want, marked(sendapi.MediaURL(ann, sendapi.Image, url).Check()), url)
