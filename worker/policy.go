@@ -52,6 +52,9 @@ func decide(err error, page string, attempt, maxAttempts int) decision {
 		}
 		e = &sendapi.Error{Kind: sendapi.KindTransient}
 	}
+	if attempt <= e.Retries && attempt < maxAttempts {
+		return decision{retry: backoff(attempt)} // it may go away by itself
+	}
 	switch e.Kind {
 	case sendapi.KindRateLimit:
 		return limited(e, page)
