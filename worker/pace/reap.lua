@@ -27,7 +27,7 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local first = tonumber(ARGV[4])
 local ids = redis.call('LRANGE', KEYS[1], first - ARGV[5] + 1, first)
-local found = {#ids == tonumber(ARGV[5]) and string.format('%d', first - #ids) or '0'}
+local found, removed = {'0'}, 0
 local beats, open = {}, {}
 for i = 9, #ARGV do
   open[ARGV[i]] = true
@@ -45,9 +45,13 @@ local function leased(id)
   return tonumber(redis.call('ZSCORE', KEYS[2], id) or 0) * 1000000 > now
 end
 
-local function put_back(id, line)
-  redis.call('LREM', KEYS[1], 0, id)
+local function take_out(id)
+  removed = removed + redis.call('LREM', KEYS[1], 0, id)
   redis.call('ZREM', KEYS[2], id)
+end
+
+local function put_back(id, line)
+  take_out(id)
   redis.call('HDEL', ARGV[1] .. id, 'owner')
   if line and line ~= '' then
     redis.call('HSET', ARGV[1] .. id, 'state', 'aggregating', 'group', line)
@@ -71,8 +75,7 @@ for _, id in ipairs(ids) do
   local worker, since = string.match(h[2] or '', '^(.*):(%d+)$')
   if not h[1] then
     if ARGV[8] == '1' then
-      redis.call('LREM', KEYS[1], 0, id)
-      redis.call('ZREM', KEYS[2], id)
+      take_out(id)
       report('lost', id, '')
     end
   else
@@ -89,5 +92,8 @@ for _, id in ipairs(ids) do
       report('back', id, h[2] or '')
     end
   end
+end
+if #ids == tonumber(ARGV[5]) then
+  found[1] = string.format('%d', first - #ids + removed)
 end
 return found

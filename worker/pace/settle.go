@@ -253,9 +253,11 @@ func (h *Hand) encode(d decision, s Settlement, now time.Time) []byte {
 	case d.Place == "completed":
 		return h.msg.with(edit{field: fieldCompletedAt, number: now.Unix()})
 	case d.Place == "archived", d.To == "retry":
-		edits := []edit{
-			{field: fieldError, text: s.Outcome.Reason}, {field: fieldLastFailedAt, number: now.Unix()},
+		why := s.Outcome.Reason
+		if d.Kind != "" {
+			why = string(d.Kind) + ": " + why
 		}
+		edits := []edit{{field: fieldError, text: why}, {field: fieldLastFailedAt, number: now.Unix()}}
 		if s.Counted {
 			edits = append(edits, edit{field: fieldRetried, number: int64(h.Retried) + 1})
 		}
