@@ -316,7 +316,7 @@ func TestRedisOutageLosesAndDoublesNothing(t *testing.T) {
 	f.producer, err = producer.New(f.rdb, producer.Config{})
 	require.NoError(t, err)
 	f.enqueue("1001", 300, 300)
-	f.process()
+	stop := f.process()
 	f.await(100, 20*time.Second)
 	kill()
 	redistest.ServerAt(t, addr, aof...)
@@ -332,6 +332,7 @@ func TestRedisOutageLosesAndDoublesNothing(t *testing.T) {
 		assert.Equal(t, producer.Sent, o.Kind)
 		assert.Zero(t, o.ResentUnknown)
 	}
+	stop(syscall.SIGKILL) // Redis is the first to go when the test ends, and a worker waits for it
 }
 
 func TestJobsThatCannotBeSent(t *testing.T) {
