@@ -156,7 +156,7 @@ func TestLinesClassesAndUnknownFields(t *testing.T) {
 
 func TestParseLine(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"1:bulk", "1:realtime", "23:bulk:media", "23:realtime:reply"} {
+	for _, name := range []string{"1:bulk", "1:realtime", "23:bulk:media", "23:realtime:reply", "23:bulk:later"} {
 		line, ok := producer.ParseLine(name)
 		assert.True(t, ok, name)
 		assert.Equal(t, name, line.String())
@@ -219,23 +219,33 @@ func TestEnqueueManyKeepsOrderAndReportsEach(t *testing.T) {
 	}
 }
 
-func TestEnqueueManyWhenRedisForgotItsScripts(t *testing.T) {
+func TestEnqueueManyWhenRedisForgetsItsScripts(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t, redistest.Server(t))
-	p := newProducer(t, flushing{rdb})
+	rdb.(*redis.Client).AddHook(forgetting{rdb})
 	jobs := []producer.Job{text("1", "1", "a"), text("1", "2", "b"), text("1", "3", "c")}
-	for _, r := range p.EnqueueMany(context.Background(), jobs) {
+	var want []string
+	for _, r := range newProducer(t, rdb).EnqueueMany(context.Background(), jobs) {
 		require.NoError(t, r.Err)
+		want = append(want, r.ID)
 	}
-	assert.EqualValues(t, 3, rdb.ZCard(context.Background(), "asynq:{messenger}:g:1:bulk").Val())
+	assert.Equal(t, want, rdb.ZRange(context.Background(), "asynq:{messenger}:g:1:bulk", 0, -1).Val())
 }
 
-// flushing drops all scripts right before a batch is written.
-type flushing struct{ redis.UniversalClient }
+// forgetting drops all scripts after the first command of a batch.
+type forgetting struct{ redis.UniversalClient }
 
-func (f flushing) Pipeline() redis.Pipeliner {
-	f.ScriptFlush(context.Background())
-	return f.UniversalClient.Pipeline()
+func (f forgetting) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (f forgetting) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (f forgetting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if cmds[0].Name() != "eval" {
+			return next(ctx, cmds)
+		}
+		_ = next(ctx, cmds[:1])
+		f.ScriptFlush(ctx)
+		return next(ctx, cmds[1:])
+	}
 }
 
 func TestEnqueueWithoutRedisFailsWithinItsContext(t *testing.T) {

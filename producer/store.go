@@ -23,7 +23,7 @@ const (
 	// keyWindow is how long a job's key stands for it, from enqueueing. A finished job with a key is kept as long.
 	keyWindow = 24 * time.Hour
 	// batchJobs and batchBytes bound what shares a round trip in [Producer.EnqueueMany].
-	batchJobs  = 500
+	batchJobs  = 200
 	batchBytes = 1 << 20
 )
 
@@ -57,7 +57,7 @@ type Result struct {
 	Err error
 }
 
-// EnqueueMany enqueues jobs in their order, several hundred a round trip, and reports on each: a job that is refused does
+// EnqueueMany enqueues jobs in their order, two hundred a round trip, and reports on each: a job that is refused does
 // not stop the others. Results stand in the order of the jobs. When ctx ends, the jobs that were not written yet get its
 // error.
 func (p *Producer) EnqueueMany(ctx context.Context, jobs []Job, opts ...Option) []Result {
@@ -120,10 +120,15 @@ func (b *batch) write(ctx context.Context) {
 	b.calls, b.results, b.bytes = b.calls[:0], b.results[:0], 0
 }
 
+// scriptCall is what a script is called with.
+type scriptCall struct {
+	keys []string
+	args []any
+}
+
 // storeCall is a job as enqueue.lua takes it.
 type storeCall struct {
-	keys  []string
-	args  []any
+	scriptCall
 	id    string
 	line  Line
 	limit int
@@ -137,24 +142,31 @@ func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
 	if err != nil {
 		return storeCall{}, fmt.Errorf("enqueue: %w", err)
 	}
-	counts := p.keys.Outcomes()
-	broadcast := counts
-	if c.job.Broadcast != "" {
-		broadcast = p.keys.Broadcast(c.job.Broadcast)
-	}
 	target, line := p.keys.Line(r.line), r.line
 	if r.scheduled {
 		target, line = p.keys.Scheduled(), ""
 	}
 	call := storeCall{
-		keys: []string{p.keys.Task(c.id), target, counts, p.keys.Groups(), p.keys.Due(), broadcast},
-		args: []any{r.message, c.id, r.score, line, c.job.PageID, p.cfg.MaxWaiting, keyWindow.Milliseconds()},
-		id:   c.id, line: c.line, limit: p.cfg.MaxWaiting,
+		scriptCall: scriptCall{
+			keys: []string{
+				p.keys.Task(c.id), target, p.keys.Outcomes(), p.keys.Groups(), p.keys.Due(), p.broadcastKey(c.job),
+			},
+			args: []any{r.message, c.id, r.score, line, c.job.PageID, p.cfg.MaxWaiting, keyWindow.Milliseconds()},
+		},
+		id: c.id, line: c.line, limit: p.cfg.MaxWaiting,
 	}
 	if c.job.Key != "" {
 		call.keys = append(call.keys, p.jobKey(c.job.PageID, c.job.Key))
 	}
 	return call, nil
+}
+
+// broadcastKey names the counts of the job's broadcast. For a job without one it names a key that the scripts have anyway.
+func (p *Producer) broadcastKey(j Job) string {
+	if j.Broadcast == "" {
+		return p.keys.Outcomes()
+	}
+	return p.keys.Broadcast(j.Broadcast)
 }
 
 // jobKey names what holds the id that a page's key stands for.
