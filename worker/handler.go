@@ -96,6 +96,7 @@ func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error
 	start := time.Now()
 	resp, err := h.sender.SendRaw(h.watchDeparture(ctx, d), page, d.job.Request)
 	took := time.Since(start)
+	h.pacer.Report(d.id, reportOf(d.job.PageID, resp, err))
 	next := decide(err, d.job.PageID, d.attempt, h.maxAttempts)
 	switch {
 	case next.retry > 0 && !next.free && d.last:

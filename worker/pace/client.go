@@ -32,7 +32,7 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		if b, ok := p.takeReturning(id); ok {
 			return givebackScript.Run(ctx, c.UniversalClient,
 				[]string{keys[0], keys[1], keys[2], p.keys.Line(b.line), p.keys.Groups(), p.keys.Due(), p.keys.Busy()},
-				id, args[1], b.line, b.where, b.recipient, p.keys.Own(""), p.keys.Task(""))
+				append([]any{id, args[1], b.line, b.where, b.recipient, p.keys.Own(""), p.keys.Task("")}, p.takeReport(id)...)...)
 		}
 	}
 	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -54,10 +54,8 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	end := time.NewTimer(time.Second)
 	defer end.Stop()
 	for {
-		select {
-		case <-p.draining:
+		if !p.rest(end.C) {
 			return answer(nil, redis.Nil)
-		default:
 		}
 		got, err := p.take(ctx, keys, args)
 		if err != nil {
@@ -67,20 +65,27 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 		if got.verb == "job" || got.verb == "task" {
 			return p.hand(got)
 		}
-		if p.more {
-			continue // nothing is due in the lines: on with the tasks outside of them
-		}
-		pause := time.NewTimer(waitOf(got))
-		select {
-		case <-pause.C:
-		case <-p.woken:
-		case <-p.draining:
-		case <-end.C:
-			pause.Stop()
-			return answer(nil, redis.Nil)
-		}
-		pause.Stop()
 	}
+}
+
+// rest waits for as long as the last answer said. It returns false if there will be no next question in this call.
+func (p *Pacer) rest(end <-chan time.Time) bool {
+	pause := time.NewTimer(time.Until(p.askAt))
+	defer pause.Stop()
+	select {
+	case <-p.draining:
+		return false
+	default:
+	}
+	select {
+	case <-pause.C:
+	case <-p.woken:
+	case <-p.draining:
+		return false
+	case <-end:
+		return false
+	}
+	return true
 }
 
 // drainContext ends some time after Drain.
@@ -114,18 +119,41 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		last = 1
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
-		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
+		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
 		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		lookoutTTL.Milliseconds()))
+		lookoutTTL.Milliseconds(), p.crowded()))
 	if err != nil {
 		return reply{}, err
 	}
-	p.clock.observe(got.now, time.Now())
+	now := time.Now()
+	p.clock.observe(got.now, now)
 	p.lineNext = got.verb == "task"
 	if look == 1 {
 		p.more = got.verb == "task"
 	}
+	p.askAt = now.Add(p.waitOf(got))
 	return got, nil
+}
+
+// crowded lists the pages that have more than half of the places: a page whose answers are slow leaves room for the others.
+func (p *Pacer) crowded() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if 2*len(p.turns) <= p.cfg.Places {
+		return ""
+	}
+	inHand := map[string]int{}
+	for _, t := range p.turns {
+		page, _, _ := strings.Cut(t.line, ":")
+		inHand[page]++
+	}
+	var list strings.Builder
+	for page, n := range inHand {
+		if page != "" && 2*n > p.cfg.Places {
+			list.WriteString(" " + page)
+		}
+	}
+	return list.String()
 }
 
 func (p *Pacer) inHand() int {
@@ -165,15 +193,20 @@ func (p *Pacer) hand(got reply) *redis.Cmd {
 	return answer(got.args[1], nil)
 }
 
-// waitOf is how long to wait before the next question.
-func waitOf(r reply) time.Duration {
-	switch r.verb {
-	case "again":
-		return 0
-	case "standby":
-		return standbyEvery
+// waitOf is how long to wait before the next question. The answer to a job tells as well, so that a worker need not ask only
+// to hear that nothing else is due.
+func (p *Pacer) waitOf(r reply) time.Duration {
+	verb, wait := r.verb, 0
+	if verb == "job" {
+		verb, wait = r.args[4], 5
 	}
-	us, err := r.us(0)
+	switch {
+	case verb == "standby":
+		return standbyEvery
+	case verb != "lookout", p.more: // on with the tasks outside of the lines
+		return 0
+	}
+	us, err := r.us(wait)
 	if err != nil || us < 0 {
 		return pollEvery
 	}

@@ -10,14 +10,19 @@
 -- ARGV[5] sendpace:{q}:
 -- ARGV[6] asynq:{q}:t:
 -- ARGV[7] asynq:{q}:g:
+-- ARGV[8] 1: the platform answered, and not with a limit or a block
+-- ARGV[9] usage of the page's allowance that it named, percent; -1: none
+-- ARGV[10] the same of the app's
 --
 -- Returns 1.
 --
 -- Invariant: only the job that holds a recipient's claim ends it.
 
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
 redis.call('HINCRBY', KEYS[3], ARGV[2] .. ':' .. ARGV[4], 1)
+adapt_on_settle(ARGV[5], ARGV[2], ARGV[8], ARGV[9], ARGV[10], now)
 if redis.call('HGET', KEYS[1], ARGV[2] .. ':' .. ARGV[3]) == ARGV[1] then
-  local t = redis.call('TIME')
-  free(KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[2], ARGV[3], string.format('%.0f', t[1] * 1000000 + t[2]))
+  free(KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[2], ARGV[3], string.format('%.0f', now))
 end
 return 1

@@ -15,6 +15,9 @@
 -- ARGV[5] recipient, as a hash
 -- ARGV[6] sendpace:{q}:
 -- ARGV[7] asynq:{q}:t:
+-- ARGV[8] 1: the platform answered, and not with a limit or a block
+-- ARGV[9] usage of the page's allowance that it named, percent; -1: none
+-- ARGV[10] the same of the app's
 --
 -- Returns OK, or the error NOT FOUND if the task was not active: it was taken from this worker meanwhile, as asynq says it.
 --
@@ -40,4 +43,5 @@ else
   redis.call('ZADD', KEYS[6], string.format('%.0f', t[1] * 1000000 + t[2]), ARGV[3])
 end
 redis.call('SADD', KEYS[5], ARGV[3])
+adapt_on_settle(ARGV[6], page, ARGV[8], ARGV[9], ARGV[10], t[1] * 1000000 + t[2])
 return redis.status_reply('OK')

@@ -59,6 +59,8 @@ type Config struct {
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
+	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
+	Steady bool
 }
 
 func (c Config) withDefaults() Config {
@@ -111,10 +113,12 @@ type Pacer struct {
 	mu        sync.Mutex
 	turns     map[string]turn // jobs in hand, by id
 	returning map[string]back // jobs on their way back, by id
+	reports   map[string]Report
 
 	rates []any // what SetRates wrote
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
+	askAt    time.Time // when the next question is worth it
 	lastLook time.Time
 	more     bool // there was a task outside of the lines, and may be another
 	lineNext bool // it is the lines' turn
@@ -146,7 +150,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 	return &Pacer{
 		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
 		draining: make(chan struct{}), woken: make(chan struct{}, 1),
-		turns: map[string]turn{}, returning: map[string]back{},
+		turns: map[string]turn{}, returning: map[string]back{}, reports: map[string]Report{},
 	}, nil
 }
 
@@ -182,7 +186,7 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	}
 	cursor := "0"
 	for {
-		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups()},
+		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups(), p.keys.Threads()},
 			cursor, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Text()
 		if err != nil {
 			return fmt.Errorf("pace: sweep: %w", err)
@@ -214,7 +218,7 @@ type Verdict struct {
 func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict, error) {
 	t := p.turn(id)
 	slot := t.slot
-	if t.line != r.Line.String() {
+	if !ofLane(t.line, r.Line) {
 		slot = 0 // it stood in a line of another name: that slot was not its own
 	}
 	for {
@@ -242,7 +246,9 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
 		}
 		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
-			p.setTurn(id, turn{line: r.Line.String(), slot: slot})
+			if t.slot != slot {
+				p.setTurn(id, turn{line: r.Line.String(), slot: slot})
+			}
 			return Verdict{Go: true}, nil
 		}
 		slot = 0 // held up for so long that others have the time now
@@ -255,8 +261,18 @@ var whyBack = map[string]string{
 	"park": "an earlier message to this recipient is first",
 }
 
-// claimedBy is true if take could claim the job's recipient by the id alone.
-func claimedBy(id, recipient string) bool { return strings.HasSuffix(id, "-"+recipient) }
+// claimedBy is true if take could claim the job's recipient by the id alone. See recipient_of in lib.lua.
+func claimedBy(id, recipient string) bool {
+	return len(id) == 35 && strings.IndexByte("-mrb", id[26]) >= 0 && id[27:] == recipient
+}
+
+// home is the line that the jobs of a lane wait in; take moves those that a limit of their own holds up on to side lines.
+func home(l producer.Line) string { return l.PageID + ":" + string(l.Lane) }
+
+// ofLane is true for the lane's line and its side lines.
+func ofLane(line string, l producer.Line) bool {
+	return line == home(l) || strings.HasPrefix(line, home(l)+":")
+}
 
 // GiveBack sends a job that was not accepted by the platform back to the head of its line once the caller's handler has
 // ended with an error. No failure is counted.
@@ -265,7 +281,7 @@ func (p *Pacer) GiveBack(id string, r producer.Route) { p.giveBack(id, r, "head"
 func (p *Pacer) giveBack(id string, r producer.Route, where, why string) Verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.returning[id] = back{line: r.Line.String(), recipient: r.Recipient, where: where}
+	p.returning[id] = back{line: home(r.Line), recipient: r.Recipient, where: where}
 	return Verdict{Why: why}
 }
 
@@ -274,6 +290,9 @@ func (p *Pacer) Done(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.turns, id)
+	if _, ok := p.returning[id]; !ok {
+		delete(p.reports, id)
+	}
 }
 
 // Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
@@ -284,8 +303,8 @@ func (p *Pacer) Left(ctx context.Context, id string, at time.Time) error {
 	if t.slot == 0 || late <= 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Rates()},
-		p.keys.Own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
+	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()},
+		p.keys.Own(""), t.line, id, t.slot, t.slot+late.Microseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}
@@ -298,7 +317,7 @@ func (p *Pacer) Unused(ctx context.Context, id string) error {
 	if t.slot == 0 {
 		return nil
 	}
-	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Rates(), p.keys.Due()}, p.keys.Own(""), t.line, t.slot).Err()
+	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Due()}, p.keys.Own(""), t.line, id, t.slot).Err()
 	if err != nil {
 		return fmt.Errorf("pace: unused: %w", err)
 	}
@@ -320,15 +339,15 @@ func (p *Pacer) turn(id string) turn {
 // admit asks for a slot, or for the recipient where there is a slot. where says, if there is none to be had, where in its
 // line the job belongs.
 func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
-	line, page := r.Line.String(), r.Line.PageID
+	line := r.Line.String()
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.Line(line), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Pause(page), p.keys.Due()},
+		[]string{p.keys.Line(home(r.Line)), p.keys.Busy(), p.keys.Due()},
 		p.keys.Task(""), p.keys.Own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.Line("")))
 	if err != nil {
 		return 0, "", fmt.Errorf("pace: admit: %w", err)
 	}
 	p.clock.observe(got.now, time.Now())
-	if got.verb != "job" {
+	if got.verb != "slot" {
 		return 0, got.verb, nil
 	}
 	slot, err = got.us(0)
@@ -358,7 +377,8 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 // given back, has not ended.
 func (p *Pacer) Finish(ctx context.Context, id string, r producer.Route, outcome string) error {
 	err := finishScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Outcomes()},
-		id, r.Line.PageID, r.Recipient, outcome, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Err()
+		append([]any{id, r.Line.PageID, r.Recipient, outcome, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")},
+			p.takeReport(id)...)...).Err()
 	if err != nil {
 		return fmt.Errorf("pace: finish: %w", err)
 	}

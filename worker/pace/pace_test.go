@@ -35,7 +35,7 @@ func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[strin
 	rdb := redistest.Client(t, addr)
 	p, err := New(rdb, cfg)
 	require.NoError(t, err)
-	require.NoError(t, p.SetRates(context.Background(), rates, pages))
+	require.NoError(t, p.SetRates(context.Background(), Limits{Others: rates, Pages: pages}))
 	prod, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
 	return &desk{Pacer: p, t: t, producer: prod}
@@ -413,7 +413,8 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
 		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua, "giveback": libLua + givebackLua,
-		"finish": libLua + finishLua, "pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
+		"finish": libLua + finishLua, "pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
+		"rates": ratesLua, "explain": libLua + explainLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}
@@ -422,10 +423,10 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	take := redis.NewScript("#!lua\n" + libLua + takeLua)
 	keys := []string{
 		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
-		d.keys.Groups(), d.keys.Due(), d.keys.Rates(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
+		d.keys.Groups(), d.keys.Due(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
 	}
 	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
-		1000, d.id, 1, 0, 500))
+		1000, d.id, 1, 0, 500, ""))
 	require.NoError(t, err)
 	assert.Equal(t, a, got.args[0])
 	d.next()
@@ -456,7 +457,7 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
-		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		for i := range 6 {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}
