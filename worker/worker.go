@@ -59,6 +59,8 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
+	// Poll is how often an idle fleet looks for new jobs. See [pace.Config].
+	Poll time.Duration
 	// Log gets a line for each outcome. The zero value logs nothing.
 	Log zerolog.Logger
 }
@@ -148,7 +150,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	}
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
-		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, Steady: cfg.Steady,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, Poll: cfg.Poll, Steady: cfg.Steady,
 	})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func TestStatusText(t *testing.T) {
 		Active: 2, Retrying: 1, Scheduled: 4, Archived: 9, AppUsage: 12, AppBudget: 9000, AppSpent: 1,
 	})
 	assert.Equal(t, `page  lane            waiting   rate    now    ETA  state           waits for
-─────────────────────────────────────────────────────────────────────────────
+───────────────────────────────────────────────────────────────────────────────
 1001  bulk             100000  0.9/s  5.0/s    31h  sending         bulk
 1001  realtime media        3   10/s  5.0/s     1s  sending         media
 1002  bulk                  7  0.9/s  0.0/s      -  on hold         hold

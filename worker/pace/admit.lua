@@ -13,6 +13,7 @@
 -- ARGV[6] lead, us
 -- ARGV[7] the slot that the job has, us; 0: none
 -- ARGV[8] asynq:{q}:g:
+-- ARGV[9] class of the job
 --
 -- Returns {now, 'slot', slot}  the slot, in us, is taken, and the recipient claimed
 --         {now, 'head', 0}     to the head of its line: it has been there before
@@ -43,7 +44,7 @@ if ARGV[7] ~= '0' then
 end
 
 local before = redis.call('HGET', KEYS[2], page .. ':' .. ARGV[5]) == ARGV[3]
-local names = limits_of(lane, side, ARGV[3])
+local names = limits_of(lane, side, ARGV[9])
 local slot = math.max(next_slot(v, names, now), thread_free(ARGV[2], page, v, ARGV[5]))
 local stands = v.app_paused or v.paused or probing(v.app, now) or probing(v.own, now)
 if stands or slot > horizon or rooms(ARGV[2], page, v, slot) > slot then

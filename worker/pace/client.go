@@ -68,26 +68,6 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	}
 }
 
-// rest waits for as long as the last answer said. It returns false if there will be no next question in this call.
-func (p *Pacer) rest(end <-chan time.Time) bool {
-	pause := time.NewTimer(time.Until(p.askAt))
-	defer pause.Stop()
-	select {
-	case <-p.draining:
-		return false
-	default:
-	}
-	select {
-	case <-pause.C:
-	case <-p.woken:
-	case <-p.draining:
-		return false
-	case <-end:
-		return false
-	}
-	return true
-}
-
 // drainContext ends some time after Drain.
 func (p *Pacer) drainContext() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,7 +101,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
 		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		lookoutTTL.Milliseconds(), p.crowded()))
+		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.crowded()))
 	if err != nil {
 		return reply{}, err
 	}
@@ -133,27 +113,6 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	}
 	p.askAt = now.Add(p.waitOf(got))
 	return got, nil
-}
-
-// crowded lists the pages that have more than half of the places: a page whose answers are slow leaves room for the others.
-func (p *Pacer) crowded() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if 2*len(p.turns) <= p.cfg.Places {
-		return ""
-	}
-	inHand := map[string]int{}
-	for _, t := range p.turns {
-		page, _, _ := strings.Cut(t.line, ":")
-		inHand[page]++
-	}
-	var list strings.Builder
-	for page, n := range inHand {
-		if page != "" && 2*n > p.cfg.Places {
-			list.WriteString(" " + page)
-		}
-	}
-	return list.String()
 }
 
 func (p *Pacer) inHand() int {
@@ -191,26 +150,6 @@ func (p *Pacer) hand(got reply) *redis.Cmd {
 	delete(p.returning, got.args[0])
 	p.mu.Unlock()
 	return answer(got.args[1], nil)
-}
-
-// waitOf is how long to wait before the next question. The answer to a job tells as well, so that a worker need not ask only
-// to hear that nothing else is due.
-func (p *Pacer) waitOf(r reply) time.Duration {
-	verb, wait := r.verb, 0
-	if verb == "job" {
-		verb, wait = r.args[4], 5
-	}
-	switch {
-	case verb == "standby":
-		return standbyEvery
-	case verb != "lookout", p.more: // on with the tasks outside of the lines
-		return 0
-	}
-	us, err := r.us(wait)
-	if err != nil || us < 0 {
-		return pollEvery
-	}
-	return min(pollEvery, time.Duration(us)*time.Microsecond)
 }
 
 // answer makes the reply that asynq reads.

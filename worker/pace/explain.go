@@ -78,14 +78,22 @@ func decodeRates(text string) (r Rates, appBudget int64, margin float64) {
 	}, n[6], margin
 }
 
-// explain asks how fast a page may be sent and what its lines wait for. It sends the script whole: one that Redis does not
-// know yet would break the transaction.
+// loadExplain makes sure that Redis knows the script of explain: one that it does not know would break a transaction.
+func (r statusReader) loadExplain(ctx context.Context) error {
+	known, err := explainScript.Exists(ctx, r.rdb).Result()
+	if err == nil && (len(known) == 0 || !known[0]) {
+		err = explainScript.Load(ctx, r.rdb).Err()
+	}
+	return err
+}
+
+// explain asks how fast a page may be sent and what its lines wait for.
 func (r statusReader) explain(ctx context.Context, pipe redis.Pipeliner, page string, lines []string) *redis.Cmd {
 	args := []any{r.keys.Own(""), r.keys.Line(""), page}
 	for _, line := range lines {
 		args = append(args, line)
 	}
-	return explainScript.Eval(ctx, pipe, []string{r.keys.Pause(App)}, args...)
+	return explainScript.EvalSha(ctx, pipe, []string{r.keys.Pause(App)}, args...)
 }
 
 // explanation is what explain answers.

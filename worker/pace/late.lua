@@ -19,7 +19,7 @@ local page, lane, side = parse_line(ARGV[2])
 local v = look(ARGV[1], page, now)
 local slot, left = tonumber(ARGV[4]), tonumber(ARGV[5])
 
-for _, name in ipairs(limits_of(lane, side, ARGV[3])) do
+for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
   local every = v.every[name]
   if every > 0 then
     local taken = math.floor((v.last[name] - slot) / every + 0.001)

@@ -92,9 +92,8 @@ local function class_of(id)
   return class or '-'
 end
 
--- limits_of lists the rates that a job is subject to in a line. Without an id, those that all jobs of the line are.
-local function limits_of(lane, side, id)
-  local class = id and class_of(id) or '-'
+-- limits_of lists the rates that a job of a class is subject to in a line. Without a class, those that all jobs of the line are.
+local function limits_of(lane, side, class)
   local names = {'page'}
   if lane == 'bulk' then table.insert(names, 'bulk') end
   if side == 'media' or class == 'm' or class == 'b' then table.insert(names, 'media') end

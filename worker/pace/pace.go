@@ -18,13 +18,10 @@ import (
 const (
 	// lookEvery is how often a worker that is busy looks for new lines and for tasks outside of the lines.
 	lookEvery = 10 * time.Millisecond
-	// pollEvery is how often the lookout asks while nothing is due. It bounds how long a job that comes to an idle fleet
-	// waits to be noticed.
-	pollEvery = 20 * time.Millisecond
 	// standbyEvery is how often the other workers ask.
 	standbyEvery = 250 * time.Millisecond
-	// lookoutTTL is how long a lookout that died is waited for. With standbyEvery it bounds how long the fleet can stand
-	// still then.
+	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With standbyEvery it bounds how long
+	// the fleet can stand still then.
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
@@ -59,6 +56,9 @@ type Config struct {
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
+	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job that comes to an idle fleet waits to
+	// be noticed. Default 20 ms.
+	Poll time.Duration
 	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
 	Steady bool
 }
@@ -70,6 +70,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
+	set(&c.Poll, 20*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
@@ -88,6 +89,9 @@ func (c Config) validate() error {
 	}
 	if c.Lead < 0 || c.Lead > 10*time.Second {
 		errs = append(errs, fmt.Errorf("pace: Lead %v: must be from 0 to 10s", c.Lead))
+	}
+	if c.Poll < time.Millisecond || c.Poll > time.Minute {
+		errs = append(errs, fmt.Errorf("pace: Poll %v: must be from 1ms to 1m", c.Poll))
 	}
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
@@ -247,7 +251,7 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 		}
 		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
 			if t.slot != slot {
-				p.setTurn(id, turn{line: r.Line.String(), slot: slot})
+				p.setTurn(id, turn{line: home(r.Line), slot: slot})
 			}
 			return Verdict{Go: true}, nil
 		}
@@ -339,10 +343,10 @@ func (p *Pacer) turn(id string) turn {
 // admit asks for a slot, or for the recipient where there is a slot. where says, if there is none to be had, where in its
 // line the job belongs.
 func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
-	line := r.Line.String()
+	line := home(r.Line)
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.Line(home(r.Line)), p.keys.Busy(), p.keys.Due()},
-		p.keys.Task(""), p.keys.Own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.Line("")))
+		[]string{p.keys.Line(line), p.keys.Busy(), p.keys.Due()},
+		p.keys.Task(""), p.keys.Own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.Line(""), string(r.Class)))
 	if err != nil {
 		return 0, "", fmt.Errorf("pace: admit: %w", err)
 	}

@@ -446,9 +446,9 @@ func TestClockFollowsTheFastestReply(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1})
+	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1, Poll: time.Hour})
 	require.Error(t, err)
-	for _, field := range []string{"Margin", "Lead", "Places"} {
+	for _, field := range []string{"Margin", "Lead", "Places", "Poll"} {
 		assert.ErrorContains(t, err, field)
 	}
 }

@@ -125,6 +125,9 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.loadExplain(ctx); err != nil {
+		return nil, err
+	}
 	names := lines.Val()
 	for {
 		s := &Status{At: now.Val()}

@@ -166,7 +166,7 @@ local function pick(line, page, lane, side, v)
     if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp) then
       park(group, ARGV[4], line, page, recipient, id, tonumber(score))
     elseif msg then
-      local names = limits_of(lane, side, id)
+      local names = limits_of(lane, side, class_of(id))
       local slot, why = next_slot(v, names, now)
       local free_at = thread_free(ARGV[4], page, v, recipient)
       if free_at > slot then

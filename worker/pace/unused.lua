@@ -15,7 +15,7 @@ local now = t[1] * 1000000 + t[2]
 local page, lane, side = parse_line(ARGV[2])
 local v = look(ARGV[1], page, now)
 local slot = tonumber(ARGV[4])
-for _, name in ipairs(limits_of(lane, side, ARGV[3])) do
+for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
   if v.last[name] == slot then
     v.last[name] = slot - v.every[name]
   end
