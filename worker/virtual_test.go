@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,40 @@ import (
 	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/pace"
 )
+
+// pipeListener accepts connections that are made in memory: the clock of a bubble stands still while something waits for
+// a real socket.
+type pipeListener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
 
 // inVirtualTime runs a test with producer, asynq, pacer, HTTP client and sandbox in one bubble.
 func inVirtualTime(t *testing.T, cfg worker.Config, test func(f *fleet)) {
@@ -168,5 +203,33 @@ func TestARetriedJobHoldsItsRecipientAndNobodyElse(t *testing.T) {
 		f.assertOneOutcomeEach(41)
 		assert.Zero(t, overtaken(t, f.sandbox.Accepted()))
 		assert.Less(t, f.sandbox.Accepted()[0].At.Sub(f.sandbox.Calls()[0].At), 3*time.Second, "others went ahead")
+	})
+}
+
+// TestPacingInVirtualTime sends a page at two messages a second for five minutes, with a pause of two minutes in between.
+func TestPacingInVirtualTime(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, worker.Config{}, func(f *fleet) {
+		t := f.t
+		f.enqueueEach(540, 20)
+		time.Sleep(time.Minute)
+		f.sandbox.Fail("1001", sandbox.Fault{Code: 80006, Times: 1, RetryAfter: 2 * time.Minute})
+		time.Sleep(4*time.Minute + 300*time.Millisecond)
+		calls := f.sandbox.Accepted()
+		paused := 0
+		for i := range calls[1:] {
+			gap := calls[i+1].At.Sub(calls[i].At).Round(10 * time.Millisecond)
+			if gap > 1100*time.Millisecond {
+				assert.InDelta(t, 2*time.Minute, gap, float64(2*time.Second))
+				paused++
+				continue
+			}
+			assert.Equal(t, 500*time.Millisecond, gap)
+		}
+		assert.Equal(t, 1, paused)
+		assert.InDelta(t, 2*180, len(calls), 4, "five minutes less the pause")
+		s, err := pace.ReadStatus(context.Background(), f.rdb, "")
+		require.NoError(t, err)
+		assert.EqualValues(t, len(calls), s.Pages[0].Outcomes["sent"])
 	})
 }
