@@ -49,7 +49,8 @@ type Outcome struct {
 	Reason string `json:"reason,omitempty"`
 	// Meta is the job's.
 	Meta map[string]any `json:"meta,omitempty"`
-	// Job is the job itself, as it was enqueued, unless it was sent. A payload that is no JSON stands here as a JSON string.
+	// Job is the job itself, as it was enqueued, unless it was sent. A payload that is no JSON stands here as a JSON string, one
+	// of more than [MaxJobBytes] not at all.
 	Job json.RawMessage `json:"job,omitempty"`
 }
 
@@ -66,8 +67,12 @@ func NewOutcome(id string, job Job, payload []byte, kind OutcomeKind) Outcome {
 	return o
 }
 
+// asJSON is a task's payload for a record. Other programs may have enqueued anything.
 func asJSON(payload []byte) json.RawMessage {
-	if json.Valid(payload) {
+	switch {
+	case len(payload) > MaxJobBytes:
+		return nil
+	case json.Valid(payload):
 		return payload
 	}
 	text, _ := json.Marshal(string(payload)) // a string always has a JSON form
