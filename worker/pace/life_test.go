@@ -366,7 +366,7 @@ func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(d.rdb.HGet(ctx, d.keys.Task(id), "result").Val()), &kept))
 		assert.Equal(t, producer.Failed, kept.Kind)
 		assert.Empty(t, kept.Job, "the task has its payload")
-		assert.Equal(t, "1", d.rdb.HGet(ctx, d.keys.Broadcast("spring"), "failed").Val())
+		assert.Equal(t, map[string]string{"failed": "1", "accepted": "1"}, d.rdb.HGetAll(ctx, d.keys.Broadcast("spring")).Val())
 		assert.Equal(t, "1", d.rdb.HGet(ctx, d.keys.Outcomes(), "1:failed").Val())
 		n, _ := strconv.Atoi(before)
 		assert.Equal(t, strconv.Itoa(n+1), d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val(), "nobody had counted it before")

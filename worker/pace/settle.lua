@@ -109,12 +109,13 @@ local function finish(now)
   else
     keep_or_delete()
   end
-  redis.call('HINCRBY', KEYS[7], d.page .. ':' .. d.kind, 1)
-  if h[6] ~= '1' then
-    redis.call('HINCRBY', KEYS[7], d.page .. ':accepted', 1)
-  end
-  if d.broadcast then
-    redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, d.kind, 1)
+  -- A job that no producer of ours has counted, or that ends a second time, is accepted with its end.
+  local counts = h[6] == '1' and {d.kind} or {d.kind, 'accepted'}
+  for _, name in ipairs(counts) do
+    redis.call('HINCRBY', KEYS[7], d.page .. ':' .. name, 1)
+    if d.broadcast then
+      redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, name, 1)
+    end
   end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_size, '*', 'o', ARGV[7])
   if d.suppress then
