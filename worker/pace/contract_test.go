@@ -106,7 +106,7 @@ func TestSettleLeavesAsynqsKeysAsAsynqDoes(t *testing.T) {
 				row.settle.Outcome.Reason = strings.TrimPrefix(row.err.Error(), "failed: ")
 			}
 			theirs, ours := redistest.Client(t, redistest.Server(t)), newDesk(t, redistest.Server(t), Config{}, fast, nil)
-			opts := append(row.opts, asynq.Queue(producer.DefaultQueue), asynq.TaskID("the-job"))
+			opts := slices.Concat(row.opts, []asynq.Option{asynq.Queue(producer.DefaultQueue), asynq.TaskID("the-job")})
 			for _, rdb := range []redis.UniversalClient{theirs, ours.rdb} {
 				_, err := asynq.NewClientFromRedisClient(rdb).Enqueue(asynq.NewTask(producer.TaskType, []byte("{}")), opts...)
 				require.NoError(t, err)
