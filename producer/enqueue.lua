@@ -33,7 +33,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 if ARGV[4] ~= '' and ARGV[6] ~= '0' then
   local waiting = 0
-  for _, side in ipairs({'', ':media', ':reply'}) do
+  for _, side in ipairs({'', ':media', ':reply', ':later'}) do
     waiting = waiting + redis.call('ZCARD', KEYS[2] .. side)
   end
   if waiting >= tonumber(ARGV[6]) then

@@ -11,15 +11,16 @@ import (
 )
 
 // Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line. Workers take those that a lower
-// limit holds up aside into a side line, so that the others can go ahead: at most one of Media and Reply is true.
+// limit holds up aside into a side line, so that the others can go ahead: at most one of Media, Reply and Later is true.
 type Line struct {
 	PageID string
 	Lane   Lane
 	Media  bool // the side line of audio and video
 	Reply  bool // the side line of private replies
+	Later  bool // the side line of jobs whose recipient was sent to a moment ago
 }
 
-// String is the asynq group of the line: "<page>:<lane>", with ":media" or ":reply" behind it for a side line.
+// String is the asynq group of the line: "<page>:<lane>", with ":media", ":reply" or ":later" behind it for a side line.
 func (l Line) String() string {
 	s := l.PageID + ":" + string(l.Lane)
 	switch {
@@ -27,6 +28,8 @@ func (l Line) String() string {
 		s += ":media"
 	case l.Reply:
 		s += ":reply"
+	case l.Later:
+		s += ":later"
 	}
 	return s
 }
@@ -35,8 +38,8 @@ func (l Line) String() string {
 func ParseLine(group string) (l Line, ok bool) {
 	page, rest, _ := strings.Cut(group, ":")
 	lane, side, aside := strings.Cut(rest, ":")
-	l = Line{PageID: page, Lane: Lane(lane), Media: side == "media", Reply: side == "reply"}
-	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) && aside == (l.Media || l.Reply)
+	l = Line{PageID: page, Lane: Lane(lane), Media: side == "media", Reply: side == "reply", Later: side == "later"}
+	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) && aside == (l.Media || l.Reply || l.Later)
 	return l, ok
 }
 
