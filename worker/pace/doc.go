@@ -21,6 +21,11 @@
 // run and to recover a task are not used: they go by leases, which end while a send is under way and are looked at after a
 // minute.
 //
+// All that limits a job is charged in one step: the rates of its page, lane and class, the spacing of its conversation, and the
+// budgets of a day (limits.lua). A job that a limit of its own holds up steps out of its line into a side line, together with
+// its recipient's claim, so that a video delays no text of others and no text overtakes it. Below the rates the pace adapts:
+// after a pause one probe goes first and the pace climbs back, and it slows down as usage nears its limit.
+//
 // asynq's own keys are touched only here. The scripts name each one, with the version that it was read from, and a
 // contract test runs asynq itself against them.
 package pace
