@@ -24,10 +24,7 @@ const (
 	keyWindow = 24 * time.Hour
 )
 
-var (
-	queueName   = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
-	pageProblem = sendapi.Problem{Path: "page_id", Message: "must be the page's number, at most 32 digits"}
-)
+var queueName = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
 
 // Config is how a [Producer] enqueues. The zero value is ready to use.
 type Config struct {

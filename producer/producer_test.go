@@ -98,7 +98,7 @@ func TestLinesAndUnknownFields(t *testing.T) {
 		{"an answer that can wait", `"lane":"bulk",`,
 			`{"messaging_type":"RESPONSE","recipient":{"id":"2"},"message":{"text":"x"}}`, "1:bulk"},
 		{"a video", "", `{"recipient":{"id":"2"},"message":{"attachment":{"type":"video","payload":{"url":"https://a.b/c"}}}}`,
-			"1:bulk:media"},
+			"1:bulk"},
 		{"an image", "", `{"recipient":{"id":"2"},"message":{"attachment":{"type":"image","payload":{"url":"https://a.b/c"}}}}`,
 			"1:bulk"},
 		{"a field of the future", "", `{"recipient":{"id":"2"},"message":{"text":"x"},"hologram":{"size":3}}`, "1:bulk"},

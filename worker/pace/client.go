@@ -25,14 +25,14 @@ func (p *Pacer) Client() *Client { return &Client{UniversalClient: p.rdb, pacer:
 func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	p := c.pacer
 	switch {
-	case len(keys) == 4 && keys[0] == p.keys.pending() && keys[2] == p.keys.active():
+	case len(keys) == 4 && keys[0] == p.keys.Pending() && keys[2] == p.keys.Active():
 		return p.dequeue(keys, args)
-	case len(keys) >= 4 && (p.keys.isRetry(keys[3]) || p.keys.isArchived(keys[3])) && len(args) > 1:
-		id := strings.TrimPrefix(keys[0], p.keys.tasks())
+	case len(keys) >= 4 && (keys[3] == p.keys.Retry() || keys[3] == p.keys.Archived()) && len(args) > 1:
+		id := strings.TrimPrefix(keys[0], p.keys.Task(""))
 		if b, ok := p.takeReturning(id); ok {
 			return givebackScript.Run(ctx, c.UniversalClient,
-				[]string{keys[0], keys[1], keys[2], p.keys.line(b.line), p.keys.groups(), p.keys.due(), p.keys.busy()},
-				id, args[1], b.line, b.where, b.recipient, p.keys.own(""), p.keys.tasks())
+				[]string{keys[0], keys[1], keys[2], p.keys.Line(b.line), p.keys.Groups(), p.keys.Due(), p.keys.Busy()},
+				id, args[1], b.line, b.where, b.recipient, p.keys.Own(""), p.keys.Task(""))
 		}
 	}
 	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -114,8 +114,8 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		last = 1
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
-		append(keys[:4:4], p.keys.groups(), p.keys.due(), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.lookout()),
-		args[0], p.keys.tasks(), p.keys.line(""), p.keys.own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
+		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
+		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
 		lookoutTTL.Milliseconds()))
 	if err != nil {
 		return reply{}, err

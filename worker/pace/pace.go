@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 const (
@@ -99,7 +100,7 @@ func (c Config) validate() error {
 type Pacer struct {
 	rdb   redis.UniversalClient
 	cfg   Config
-	keys  keys
+	keys  rediskeys.Keys
 	id    string
 	clock *clock
 
@@ -143,7 +144,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 		return nil, err
 	}
 	return &Pacer{
-		rdb: rdb, cfg: cfg, keys: keys{cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
+		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
 		draining: make(chan struct{}), woken: make(chan struct{}, 1),
 		turns: map[string]turn{}, returning: map[string]back{},
 	}, nil
@@ -152,7 +153,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 // Run does what has to be done beside sending, until ctx ends: it listens for being woken and sweeps the claims. onError
 // is told of errors of Redis, which do not end it.
 func (p *Pacer) Run(ctx context.Context, onError func(error)) {
-	wake := p.rdb.Subscribe(ctx, p.keys.wake())
+	wake := p.rdb.Subscribe(ctx, p.keys.Wake())
 	defer wake.Close()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -181,8 +182,8 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	}
 	cursor := "0"
 	for {
-		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.groups()},
-			cursor, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Text()
+		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups()},
+			cursor, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Text()
 		if err != nil {
 			return fmt.Errorf("pace: sweep: %w", err)
 		}
@@ -230,7 +231,7 @@ func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict
 		if !p.wait(ctx, slot-permitAhead.Microseconds()) {
 			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
 		}
-		paused, err := p.rdb.Exists(ctx, p.keys.pause(App), p.keys.pause(r.Line.PageID)).Result()
+		paused, err := p.rdb.Exists(ctx, p.keys.Pause(App), p.keys.Pause(r.Line.PageID)).Result()
 		if err != nil {
 			return Verdict{}, fmt.Errorf("pace: permit: %w", err)
 		}
@@ -283,8 +284,8 @@ func (p *Pacer) Left(ctx context.Context, id string, at time.Time) error {
 	if t.slot == 0 || late <= 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.rates()},
-		p.keys.own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
+	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Rates()},
+		p.keys.Own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}
@@ -297,7 +298,7 @@ func (p *Pacer) Unused(ctx context.Context, id string) error {
 	if t.slot == 0 {
 		return nil
 	}
-	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.rates(), p.keys.due()}, p.keys.own(""), t.line, t.slot).Err()
+	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Rates(), p.keys.Due()}, p.keys.Own(""), t.line, t.slot).Err()
 	if err != nil {
 		return fmt.Errorf("pace: unused: %w", err)
 	}
@@ -321,8 +322,8 @@ func (p *Pacer) turn(id string) turn {
 func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
 	line, page := r.Line.String(), r.Line.PageID
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.line(line), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.pause(page), p.keys.due()},
-		p.keys.tasks(), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.line("")))
+		[]string{p.keys.Line(line), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Pause(page), p.keys.Due()},
+		p.keys.Task(""), p.keys.Own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.Line("")))
 	if err != nil {
 		return 0, "", fmt.Errorf("pace: admit: %w", err)
 	}
@@ -356,8 +357,8 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 // Finish notes how a job ended, and lets the next one to the same recipient go ahead. A job that will be retried, or was
 // given back, has not ended.
 func (p *Pacer) Finish(ctx context.Context, id string, r producer.Route, outcome string) error {
-	err := finishScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.outcomes()},
-		id, r.Line.PageID, r.Recipient, outcome, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Err()
+	err := finishScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Outcomes()},
+		id, r.Line.PageID, r.Recipient, outcome, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Err()
 	if err != nil {
 		return fmt.Errorf("pace: finish: %w", err)
 	}

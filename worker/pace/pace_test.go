@@ -64,7 +64,7 @@ func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string 
 func (d *desk) ask() reply {
 	d.t.Helper()
 	d.lastLook, d.lineNext = time.Time{}, false
-	keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
+	keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
 	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
 	require.NoError(d.t, err)
 	return got
@@ -91,9 +91,9 @@ func (d *desk) done(id string, r producer.Route) {
 	d.t.Helper()
 	ctx := context.Background()
 	require.NoError(d.t, d.Finish(ctx, id, r, "sent"))
-	d.rdb.LRem(ctx, d.keys.active(), 0, id)
-	d.rdb.ZRem(ctx, d.keys.asynq("lease"), id)
-	d.rdb.Del(ctx, d.keys.tasks()+id)
+	d.rdb.LRem(ctx, d.keys.Active(), 0, id)
+	d.rdb.ZRem(ctx, d.keys.Lease(), id)
+	d.rdb.Del(ctx, d.keys.Task(id))
 }
 
 // putBack gives a job back as the handler and asynq's retry would.
@@ -101,9 +101,9 @@ func (d *desk) putBack(id string, r producer.Route, where string) {
 	d.t.Helper()
 	ctx := context.Background()
 	d.giveBack(id, r, where, "")
-	msg := d.rdb.HGet(ctx, d.keys.tasks()+id, "msg").Val()
+	msg := d.rdb.HGet(ctx, d.keys.Task(id), "msg").Val()
 	keys := []string{
-		d.keys.tasks() + id, d.keys.active(), d.keys.asynq("lease"), d.keys.asynq("retry"), "p", "f", "pt", "ft",
+		d.keys.Task(id), d.keys.Active(), d.keys.Lease(), d.keys.Retry(), "p", "f", "pt", "ft",
 	}
 	require.NoError(d.t, d.Client().EvalSha(ctx, "unused", keys, id, msg, 1, 1, false, 1).Err())
 }
@@ -221,8 +221,8 @@ func TestSweepFreesTheClaimOfAJobThatWasDeleted(t *testing.T) {
 		require.Equal(t, a, d.next())
 		require.Empty(t, d.next())
 		ctx := context.Background()
-		d.rdb.LRem(ctx, d.keys.active(), 0, a)
-		d.rdb.Del(ctx, d.keys.tasks()+a)
+		d.rdb.LRem(ctx, d.keys.Active(), 0, a)
+		d.rdb.Del(ctx, d.keys.Task(a))
 		require.NoError(t, d.sweep(ctx))
 		assert.Equal(t, b, d.next())
 	})
@@ -257,7 +257,7 @@ func TestPausesAndHolds(t *testing.T) {
 			again, err := d.Pause(ctx, "3", 0, Reason{})
 			require.NoError(t, err)
 			assert.LessOrEqual(t, again, left, "the same strike")
-			d.rdb.Del(ctx, d.keys.pause("3"))
+			d.rdb.Del(ctx, d.keys.Pause("3"))
 		}
 		require.NoError(t, d.Hold(ctx, App, Reason{Text: "token"}))
 		d.enqueue("4", "1", "x")
@@ -339,8 +339,8 @@ func TestRandomOrders(t *testing.T) {
 			assert.Empty(t, ids, "seed %d: recipient %s is stuck", seed, psid)
 		}
 		ctx := context.Background()
-		assert.Zero(t, d.rdb.HLen(ctx, d.keys.busy()).Val(), "no claim is left")
-		left, err := d.rdb.Keys(ctx, d.keys.own("parked:*")).Result()
+		assert.Zero(t, d.rdb.HLen(ctx, d.keys.Busy()).Val(), "no claim is left")
+		left, err := d.rdb.Keys(ctx, d.keys.Own("parked:*")).Result()
 		require.NoError(t, err)
 		assert.Empty(t, left)
 	})
@@ -362,14 +362,14 @@ func TestContractWithAsynq(t *testing.T) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Places: 1}, fast, nil)
 		id := d.enqueue("1", "7", "a")
-		assert.Equal(t, []string{"1:bulk"}, d.rdb.SMembers(ctx, d.keys.groups()).Val())
-		assert.Equal(t, "aggregating", d.rdb.HGet(ctx, d.keys.tasks()+id, "state").Val())
+		assert.Equal(t, []string{"1:bulk"}, d.rdb.SMembers(ctx, d.keys.Groups()).Val())
+		assert.Equal(t, "aggregating", d.rdb.HGet(ctx, d.keys.Task(id), "state").Val())
 
 		states := make(chan string, 10)
 		back := true
 		handler := asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 			got, _ := asynq.GetTaskID(ctx)
-			states <- d.rdb.HGet(ctx, d.keys.tasks()+got, "state").Val()
+			states <- d.rdb.HGet(ctx, d.keys.Task(got), "state").Val()
 			defer d.Done(got)
 			if back {
 				back = false
@@ -385,16 +385,16 @@ func TestContractWithAsynq(t *testing.T) {
 		require.NoError(t, server.Start(handler))
 		require.Equal(t, "active", <-states)
 		require.Equal(t, "active", <-states, "what was given back comes again, although asynq would have archived it")
-		require.Eventually(t, func() bool { return d.rdb.Exists(ctx, d.keys.tasks()+id).Val() == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return d.rdb.Exists(ctx, d.keys.Task(id)).Val() == 0 }, 5*time.Second, time.Millisecond)
 		d.Drain()
 		server.Shutdown()
 		for _, name := range []string{"active", "lease", "pending", "retry", "archived", "g:1:bulk"} {
-			assert.Zero(t, d.rdb.Exists(ctx, d.keys.asynq(name)).Val(), name)
+			assert.Zero(t, d.rdb.Exists(ctx, d.keys.Asynq(name)).Val(), name)
 		}
 		keys, err := d.rdb.Keys(ctx, "asynq:{messenger}*").Result()
 		require.NoError(t, err)
 		slices.Sort(keys)
-		assert.NotContains(t, keys, d.keys.tasks()+id)
+		assert.NotContains(t, keys, d.keys.Task(id))
 	})
 }
 
@@ -421,10 +421,10 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	r := d.routeOf("1", "7")
 	take := redis.NewScript("#!lua\n" + libLua + takeLua)
 	keys := []string{
-		d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease"),
-		d.keys.groups(), d.keys.due(), d.keys.rates(), d.keys.busy(), d.keys.pause(App), d.keys.lookout(),
+		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
+		d.keys.Groups(), d.keys.Due(), d.keys.Rates(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
 	}
-	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.tasks(), d.keys.line(""), d.keys.own(""),
+	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
 		1000, d.id, 1, 0, 500))
 	require.NoError(t, err)
 	assert.Equal(t, a, got.args[0])
@@ -512,7 +512,7 @@ func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		require.NoError(t, d.rdb.FlushAll(ctx).Err())
 		id := d.enqueue("1", "7", "a")
-		keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
+		keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
 		d.lastLook = time.Time{}
 		require.Error(t, d.dequeue(keys, []any{1}).Err())
 		assert.Equal(t, id, d.next())
@@ -540,10 +540,10 @@ func TestParkedJobsComeBeforeLaterOnesWhenTheirHolderEndedUnseen(t *testing.T) {
 		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 		require.Equal(t, a, d.next())
 		require.Empty(t, d.next())
-		d.rdb.LRem(ctx, d.keys.active(), 0, a)
-		d.rdb.HSet(ctx, d.keys.tasks()+a, "state", "archived")
+		d.rdb.LRem(ctx, d.keys.Active(), 0, a)
+		d.rdb.HSet(ctx, d.keys.Task(a), "state", "archived")
 		c := d.enqueue("1", "7", "c")
-		d.rdb.ZAdd(ctx, d.keys.due(), redis.Z{Score: 0, Member: "1:bulk"})
+		d.rdb.ZAdd(ctx, d.keys.Due(), redis.Z{Score: 0, Member: "1:bulk"})
 		assert.Equal(t, b, d.next())
 		assert.Empty(t, d.next())
 		d.done(b, d.routeOf("1", "7"))
@@ -560,7 +560,7 @@ func TestAPausedQueueHandsOutNothing(t *testing.T) {
 		require.NoError(t, inspector.PauseQueue(producer.DefaultQueue))
 		require.Empty(t, d.next())
 		got, err := d.take(context.Background(),
-			[]string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}, []any{1})
+			[]string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}, []any{1})
 		require.NoError(t, err)
 		assert.Equal(t, "lookout", got.verb, "also when it does not look for new lines")
 		require.NoError(t, inspector.UnpauseQueue(producer.DefaultQueue))

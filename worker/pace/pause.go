@@ -48,7 +48,7 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
-	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.pause(scope), p.keys.strike(scope)},
+	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
 		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
@@ -59,7 +59,7 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 // Release ends a pause or a hold of scope at once. found is false if there was none.
 func (p *Pacer) Release(ctx context.Context, scope string) (found bool, err error) {
 	n, err := releaseScript.Run(ctx, p.rdb,
-		[]string{p.keys.pause(scope), p.keys.strike(scope), p.keys.due()}, scope).Int64()
+		[]string{p.keys.Pause(scope), p.keys.Strikes(scope), p.keys.Due()}, scope).Int64()
 	if err != nil {
 		return false, fmt.Errorf("pace: release %s: %w", scope, err)
 	}
@@ -68,7 +68,7 @@ func (p *Pacer) Release(ctx context.Context, scope string) (found bool, err erro
 
 // ReleaseMissingToken releases a page that is held because a worker had no token for it, and nothing else.
 func (p *Pacer) ReleaseMissingToken(ctx context.Context, page string) error {
-	text, err := p.rdb.Get(ctx, p.keys.pause(page)).Bytes()
+	text, err := p.rdb.Get(ctx, p.keys.Pause(page)).Bytes()
 	var why Reason
 	switch {
 	case errors.Is(err, redis.Nil):

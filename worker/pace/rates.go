@@ -37,8 +37,8 @@ func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rat
 	p.rates = fields
 	p.mu.Unlock()
 	_, err := p.rdb.TxPipelined(ctx, func(tx redis.Pipeliner) error {
-		tx.Del(ctx, p.keys.rates())
-		tx.HSet(ctx, p.keys.rates(), fields...)
+		tx.Del(ctx, p.keys.Rates())
+		tx.HSet(ctx, p.keys.Rates(), fields...)
 		return nil
 	})
 	if err != nil {
@@ -49,12 +49,12 @@ func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rat
 
 // restoreRates sets the rates again if Redis has lost them: after a flush, or a failover to a server that had no data.
 func (p *Pacer) restoreRates(ctx context.Context) error {
-	n, err := p.rdb.Exists(ctx, p.keys.rates()).Result()
+	n, err := p.rdb.Exists(ctx, p.keys.Rates()).Result()
 	p.mu.Lock()
 	fields := p.rates
 	p.mu.Unlock()
 	if err == nil && n == 0 && len(fields) > 0 {
-		err = p.rdb.HSet(ctx, p.keys.rates(), fields...).Err()
+		err = p.rdb.HSet(ctx, p.keys.Rates(), fields...).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("pace: restore rates: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 // Status is what a fleet has to do and how fast it may.
@@ -77,7 +78,7 @@ func ReadStatus(ctx context.Context, rdb redis.UniversalClient, queue string) (*
 	if queue == "" {
 		queue = producer.DefaultQueue
 	}
-	r := statusReader{rdb: rdb, keys: keys{queue}}
+	r := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}
 	s, err := r.read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("pace: status: %w", err)
@@ -87,7 +88,7 @@ func ReadStatus(ctx context.Context, rdb redis.UniversalClient, queue string) (*
 
 type statusReader struct {
 	rdb  redis.UniversalClient
-	keys keys
+	keys rediskeys.Keys
 }
 
 // read takes two round trips: what there is, and then each line and page, in one transaction. If a line came up in between
@@ -95,9 +96,9 @@ type statusReader struct {
 func (r statusReader) read(ctx context.Context) (*Status, error) {
 	pipe := r.rdb.Pipeline()
 	now := pipe.Time(ctx)
-	lines := pipe.SMembers(ctx, r.keys.groups())
-	rates := pipe.HGetAll(ctx, r.keys.rates())
-	outcomes := pipe.HGetAll(ctx, r.keys.outcomes())
+	lines := pipe.SMembers(ctx, r.keys.Groups())
+	rates := pipe.HGetAll(ctx, r.keys.Rates())
+	outcomes := pipe.HGetAll(ctx, r.keys.Outcomes())
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
@@ -123,19 +124,19 @@ func (r statusReader) details(
 ) ([]string, error) {
 	slices.Sort(names)
 	pipe := r.rdb.TxPipeline()
-	found := pipe.SMembers(ctx, r.keys.groups())
-	pending, active := pipe.LLen(ctx, r.keys.pending()), pipe.LLen(ctx, r.keys.active())
-	retrying := pipe.ZCard(ctx, r.keys.asynq("retry"))
-	scheduled := pipe.ZCard(ctx, r.keys.asynq("scheduled"))
-	archived := pipe.ZCard(ctx, r.keys.asynq("archived"))
+	found := pipe.SMembers(ctx, r.keys.Groups())
+	pending, active := pipe.LLen(ctx, r.keys.Pending()), pipe.LLen(ctx, r.keys.Active())
+	retrying := pipe.ZCard(ctx, r.keys.Retry())
+	scheduled := pipe.ZCard(ctx, r.keys.Scheduled())
+	archived := pipe.ZCard(ctx, r.keys.Archived())
 	waiting := make([]*redis.IntCmd, len(names))
 	for i, name := range names {
-		waiting[i] = pipe.ZCard(ctx, r.keys.line(name))
+		waiting[i] = pipe.ZCard(ctx, r.keys.Line(name))
 	}
 	pages := pageIDs(names, rates, counts)
 	slots, pauses := make([]*redis.StringCmd, len(pages)), make([]pauseCmds, len(pages))
 	for i, id := range pages {
-		slots[i], pauses[i] = pipe.Get(ctx, r.keys.slots(id)), r.askPause(ctx, pipe, id)
+		slots[i], pauses[i] = pipe.Get(ctx, r.keys.Slots(id)), r.askPause(ctx, pipe, id)
 	}
 	app := r.askPause(ctx, pipe, App)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
@@ -214,7 +215,7 @@ type pauseCmds struct {
 }
 
 func (r statusReader) askPause(ctx context.Context, pipe redis.Pipeliner, scope string) pauseCmds {
-	return pauseCmds{pipe.Get(ctx, r.keys.pause(scope)), pipe.PTTL(ctx, r.keys.pause(scope))}
+	return pauseCmds{pipe.Get(ctx, r.keys.Pause(scope)), pipe.PTTL(ctx, r.keys.Pause(scope))}
 }
 
 func (c pauseCmds) status() *PauseStatus {
