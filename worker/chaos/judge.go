@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sendpace/sendpace/producer"
 )
 
 // The rules. Each is one promise.
@@ -45,7 +47,7 @@ type Report struct {
 	// AtRisk is how many jobs were touched when Redis may have lost something, and were judged by less.
 	AtRisk int
 	// Kinds counts the outcomes.
-	Kinds map[string]int
+	Kinds map[producer.OutcomeKind]int
 	// Answers counts the refusals by what they ask for.
 	Answers map[string]int
 }
@@ -62,8 +64,8 @@ func (r Report) String() string {
 type trial struct {
 	Record
 	Report
-	jobs []*life
-	byID map[string]*life
+	jobs    []*life
+	byLabel map[string]*life
 	// pages are the calls by page, threads the jobs by page and recipient, both in order.
 	pages   map[string][]Call
 	threads map[string][]*life
@@ -73,7 +75,7 @@ type trial struct {
 type life struct {
 	Job
 	calls    []Call
-	outcomes []Outcome
+	outcomes []producer.Outcome
 	atRisk   bool
 }
 
@@ -100,20 +102,19 @@ func Judge(r Record) Report {
 
 func newTrial(r Record) *trial {
 	t := &trial{
-		Record: r, byID: map[string]*life{}, pages: map[string][]Call{}, threads: map[string][]*life{},
-		Report: Report{Jobs: len(r.Jobs), Calls: len(r.Calls), Kinds: map[string]int{}, Answers: map[string]int{}},
+		Record: r, byLabel: map[string]*life{}, pages: map[string][]Call{}, threads: map[string][]*life{},
+		Report: Report{Jobs: len(r.Jobs), Calls: len(r.Calls), Kinds: map[producer.OutcomeKind]int{}, Answers: map[string]int{}},
 	}
-	labels := map[string]*life{}
 	for _, job := range r.Jobs {
 		j := &life{Job: job}
-		labels[job.Label], t.byID[job.ID] = j, j
+		t.byLabel[job.Label] = j
 		t.jobs = append(t.jobs, j)
 		t.threads[job.PageID+":"+job.Recipient] = append(t.threads[job.PageID+":"+job.Recipient], j)
 	}
 	calls := slices.Clone(r.Calls)
 	slices.SortStableFunc(calls, func(a, b Call) int { return a.At.Compare(b.At) })
 	for _, c := range calls {
-		t.addCall(labels[c.Label], c)
+		t.addCall(c)
 	}
 	for _, o := range r.Outcomes {
 		t.addOutcome(o)
@@ -126,7 +127,8 @@ func newTrial(r Record) *trial {
 	return t
 }
 
-func (t *trial) addCall(j *life, c Call) {
+func (t *trial) addCall(c Call) {
+	j := t.byLabel[c.Label]
 	t.pages[c.PageID] = append(t.pages[c.PageID], c)
 	switch {
 	case c.Accepted:
@@ -141,12 +143,12 @@ func (t *trial) addCall(j *life, c Call) {
 	j.calls = append(j.calls, c)
 }
 
-func (t *trial) addOutcome(o Outcome) {
+func (t *trial) addOutcome(o producer.Outcome) {
 	t.Kinds[o.Kind]++
-	t.Resent += o.Resent
-	j := t.byID[o.JobID]
-	if j == nil || o.JobID == "" {
-		t.breaks(RuleUntrue, o.JobID, "an outcome of a job that was never stored")
+	t.Resent += o.ResentUnknown
+	j := t.byLabel[o.Key]
+	if j == nil || j.ID != "" && j.ID != o.JobID {
+		t.breaks(RuleUntrue, o.Key, "an outcome of a job %s that was never stored", o.JobID)
 		return
 	}
 	j.outcomes = append(j.outcomes, o)
@@ -186,8 +188,8 @@ func deafens(e Event) bool { return e.Deafens || e.Blurs || e.Loses }
 // resent is how many repeats the job's outcome admits.
 func (j *life) resent() (n int) {
 	for _, o := range j.outcomes {
-		n += o.Resent
-		if o.Kind == "unknown" {
+		n += o.ResentUnknown
+		if o.Kind == producer.Unknown {
 			n++
 		}
 	}

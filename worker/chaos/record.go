@@ -17,7 +17,7 @@ type Record struct {
 	// Calls are what the sandbox saw.
 	Calls []Call
 	// Outcomes are what the fleet reported.
-	Outcomes []Outcome
+	Outcomes []producer.Outcome
 	// Rates are the limits of each page.
 	Rates map[string]pace.Rates
 	// FirstPause is the shortest pause for which the platform gave no length.
@@ -30,7 +30,7 @@ type Record struct {
 type Job struct {
 	// ID is the fleet's name for it; empty if the producer never acknowledged it.
 	ID string
-	// Label is ours. It travels in each request, and so names the job in the sandbox's record.
+	// Label is ours, and the job's key. It travels in each request, and so names the job in the sandbox's record.
 	Label             string
 	PageID, Recipient string
 	Lane              producer.Lane
@@ -72,15 +72,6 @@ func Calls(seen []sandbox.Call) ([]Call, error) {
 		calls[i] = Call{Call: c, Label: l.Label, Step: l.Step}
 	}
 	return calls, nil
-}
-
-// Outcome is how a job ended, as the fleet reports it.
-type Outcome struct {
-	JobID string
-	Kind  string
-	// Resent is how often the job was sent again although an earlier send may have arrived.
-	Resent  int
-	EndedAt time.Time
 }
 
 // Event is something that was done to the fleet.

@@ -23,28 +23,28 @@ func (t *trial) judgeEnd(j *life) {
 }
 
 // untrue says what is wrong with an outcome; empty: nothing.
-func (j *life) untrue(o Outcome) string {
+func (j *life) untrue(o producer.Outcome) string {
 	whole := len(j.accepted()) == j.Steps
 	final := len(j.calls) > 0 && j.calls[len(j.calls)-1].answer().effect == endsJob
 	switch o.Kind {
-	case "sent":
+	case producer.Sent:
 		if !whole {
 			return "the platform has not accepted it all"
 		}
-	case "failed":
+	case producer.Failed:
 		if !final {
 			return "the platform's last answer was not one that ends a job"
 		}
-	case "expired":
+	case producer.Expired:
 		switch {
 		case j.ExpiresAt.IsZero():
 			return "it has no expiry"
 		case !o.EndedAt.IsZero() && o.EndedAt.Before(j.ExpiresAt):
 			return "its time had not passed"
-		case whole && o.Resent == 0:
+		case whole && o.ResentUnknown == 0:
 			return "the platform has accepted it"
 		}
-	case "unknown":
+	case producer.Unknown:
 		if !j.Once {
 			return "its policy is to send again"
 		}

@@ -32,8 +32,8 @@ func (r Record) Story(label string) string {
 		}
 	}
 	for _, o := range r.Outcomes {
-		if o.JobID == job.ID {
-			lines = append(lines, moment{o.EndedAt, fmt.Sprintf("outcome %s, resent %d", o.Kind, o.Resent)})
+		if o.Key == label {
+			lines = append(lines, moment{o.EndedAt, fmt.Sprintf("outcome %s, resent %d", o.Kind, o.ResentUnknown)})
 		}
 	}
 	return fmt.Sprintf("job %s: page %s, recipient %s, lane %s, media %v, steps %d, once %v\n%s",
