@@ -3,7 +3,9 @@ package chaos
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,20 +45,20 @@ var scales = map[string][2]scale{
 	},
 }
 
-// maxStories bounds what a failing run prints.
-const maxStories = 12
+// storiesPerRule bounds what a failing run prints.
+const storiesPerRule = 4
 
-func TestSingleServer(t *testing.T) {
+func TestChaosSingleServer(t *testing.T) {
 	t.Parallel()
 	testChaos(t, single(t), 0)
 }
 
-func TestCluster(t *testing.T) {
+func TestChaosCluster(t *testing.T) {
 	t.Parallel()
 	testChaos(t, cluster(t), 1)
 }
 
-func TestSentinelFailover(t *testing.T) {
+func TestChaosSentinels(t *testing.T) {
 	t.Parallel()
 	testChaos(t, sentinels(t), 1)
 }
@@ -75,15 +77,30 @@ func testChaos(t *testing.T, s *store, size int) {
 	require.NoError(t, errors.Join(r.errs...), "of the harness")
 	report := Judge(record)
 	t.Log(report)
-	assert.NotZero(t, report.Windows, "no window could be judged")
-	assert.NotZero(t, report.Stops, "no stop could be judged")
-	for i, v := range report.Violations {
-		if i == maxStories {
-			t.Errorf("and %d more: %v", len(report.Violations)-i, count(report.Violations))
-			break
-		}
-		t.Errorf("%v\n%s%s", v, record.Story(v.Label), r.logged(record, v.Label))
+	if *scaleFlag != "small" { // a short run on a busy machine may have nothing to show
+		assert.NotZero(t, report.Windows, "no window could be judged")
+		assert.NotZero(t, report.Stops, "no stop could be judged")
 	}
+	if len(report.Violations) > 0 {
+		t.Errorf("broken: %v\n%s", count(report.Violations), r.stories(record, report.Violations))
+	}
+}
+
+// stories tells of some of the jobs that each rule was broken with.
+func (r *run) stories(record Record, broken []Violation) string {
+	var b strings.Builder
+	told, ofRule := map[string]bool{}, map[string]int{}
+	for _, v := range broken {
+		if ofRule[v.Rule] < storiesPerRule {
+			ofRule[v.Rule]++
+			fmt.Fprintln(&b, v)
+			if !told[v.Label] {
+				told[v.Label] = true
+				b.WriteString(record.Story(v.Label) + r.logged(record, v.Label))
+			}
+		}
+	}
+	return b.String()
 }
 
 // count is how many violations there are of each rule.

@@ -224,7 +224,7 @@ func TestJudge(t *testing.T) {
 			m.Calls[5].Code, m.Calls[5].Subcode, m.Calls[5].Accepted = 190, 463, false
 			m.accept(5, 0, 61_000)
 			m.end(5, producer.Outcome{Kind: "sent"})
-			m.Events = append(m.Events, Event{Frees: "1", From: at(60_000), To: at(60_010)})
+			m.Events = append(m.Events, Event{Frees: true, Page: "1", From: at(60_000), To: at(60_010)})
 		}, nil},
 		{"the worker that got the answer died", func(m *made) {
 			m.Calls[5].Code, m.Calls[5].Accepted = 613, false

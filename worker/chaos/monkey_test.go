@@ -68,8 +68,8 @@ func (r *run) perform(ctx context.Context, all []prank) {
 
 func (r *run) killWorker(ctx context.Context, who int, away time.Duration) {
 	w := r.fleet[who]
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.prank.Lock()
+	defer w.prank.Unlock()
 	r.during(Event{What: fmt.Sprintf("worker %d was killed", who), Deafens: true}, w.kill)
 	wait(ctx, away)
 	r.fail(w.start())
@@ -78,8 +78,8 @@ func (r *run) killWorker(ctx context.Context, who int, away time.Duration) {
 // stallWorker stops a process as a hung machine would, for longer than the fleet waits for it.
 func (r *run) stallWorker(ctx context.Context, who int) {
 	w := r.fleet[who]
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.prank.Lock()
+	defer w.prank.Unlock()
 	r.during(Event{What: fmt.Sprintf("worker %d was stopped", who), Deafens: true}, func() { w.signal(syscall.SIGSTOP) })
 	r.during(Event{What: fmt.Sprintf("worker %d stood still", who)}, func() { wait(ctx, takeover) })
 	w.signal(syscall.SIGCONT)
@@ -156,12 +156,12 @@ func (r *run) drawFault(rng *rand.Rand) func(context.Context) {
 		return func(context.Context) {
 			what := fmt.Sprintf("page %s: code %d/%d, HTTP %d, drop %q, delay %v, %d times, for %v",
 				page, f.Code, f.Subcode, f.Status, f.Drop, f.Delay, f.Times, f.For)
-			r.during(Event{What: what}, func() { r.box.Fail(page, f) })
+			r.during(Event{What: what, Page: page}, func() { r.box.Fail(page, f) })
 		}
 	}
 	lasting := func(f sandbox.Fault) func(context.Context) {
 		return func(ctx context.Context) {
-			r.during(Event{What: fmt.Sprintf("page %s: code %d until it was mended", page, f.Code)}, func() {
+			r.during(Event{What: fmt.Sprintf("page %s: code %d until it was mended", page, f.Code), Page: page}, func() {
 				r.box.Fail(page, f)
 				wait(ctx, 3*time.Second+2*brief)
 				r.box.Clear(page)
@@ -172,9 +172,7 @@ func (r *run) drawFault(rng *rand.Rand) func(context.Context) {
 	draws := []func(context.Context){
 		passing(sandbox.Fault{Code: 613, For: brief}),
 		passing(sandbox.Fault{Code: 613, For: brief}),
-		passing(sandbox.Fault{Code: 80006, RetryAfter: time.Minute, Times: 1}),
 		passing(sandbox.Fault{Code: 4, For: brief}),
-		passing(sandbox.Fault{Code: 613, Subcode: 2018338, Times: 1}),
 		passing(sandbox.Fault{Code: 2, Times: times}),
 		passing(sandbox.Fault{Code: 1200, Status: 503, Times: times}),
 		passing(sandbox.Fault{Code: 100, Subcode: 2534037, Times: times}),
@@ -188,6 +186,10 @@ func (r *run) drawFault(rng *rand.Rand) func(context.Context) {
 		passing(sandbox.Fault{Status: 502, Times: times}),
 		lasting(sandbox.Fault{Code: 190, Subcode: 463}),
 		lasting(sandbox.Fault{Code: 368}),
+	}
+	if r.span >= 20*time.Second { // these stop a page or a recipient for a minute
+		draws = append(draws, passing(sandbox.Fault{Code: 80006, RetryAfter: time.Minute, Times: 1}),
+			passing(sandbox.Fault{Code: 613, Subcode: 2018338, Times: 1}))
 	}
 	return draws[rng.IntN(len(draws))]
 }

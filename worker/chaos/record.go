@@ -76,7 +76,7 @@ func Calls(seen []sandbox.Call) ([]Call, error) {
 
 // Event is something that was done to the fleet.
 type Event struct {
-	// What is for people.
+	// What is for people. Events without it do not show in a story.
 	What     string
 	From, To time.Time
 	// Blurs is true if calls may have arrived later than they were sent, by the way to the sandbox or by the sandbox itself.
@@ -85,8 +85,10 @@ type Event struct {
 	Deafens bool
 	// Loses is true if something that Redis acknowledged in that time may be gone.
 	Loses bool
-	// Frees is the page whose pause or hold was ended by hand; empty: none.
-	Frees string
+	// Page is the one that it was done to; empty: to all.
+	Page string
+	// Frees is true if the page's pause or hold was ended by hand.
+	Frees bool
 }
 
 func (e Event) overlaps(from, to time.Time) bool { return !e.From.After(to) && !e.To.Before(from) }

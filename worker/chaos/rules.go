@@ -213,7 +213,7 @@ func (t *trial) stopEnds(page string, c Call, a answer) time.Time {
 		end = c.Done.Add(24 * time.Hour)
 	}
 	for _, e := range t.Events {
-		if e.Frees == page && e.To.After(c.At) && e.From.Before(end) {
+		if e.Frees && e.Page == page && e.To.After(c.At) && e.From.Before(end) {
 			end = e.From
 		}
 	}

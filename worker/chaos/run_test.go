@@ -176,7 +176,7 @@ func (r *run) outcomes(context.Context) ([]producer.Outcome, error) {
 
 // release ends a pause or hold as an operator does who has mended its cause.
 func (r *run) release(ctx context.Context, page string) {
-	r.during(Event{What: "page " + page + " was released", Frees: page}, func() {
+	r.during(Event{What: "page " + page + " was released", Page: page, Frees: true}, func() {
 		for ctx.Err() == nil {
 			brief, cancel := context.WithTimeout(ctx, 3*time.Second)
 			_, err := r.pacer.Release(brief, page)
@@ -189,14 +189,14 @@ func (r *run) release(ctx context.Context, page string) {
 	})
 }
 
-// watchOurselves notes when this process, and with it the sandbox's clock and the proxies, stood still.
+// watchOurselves notes, as events without a name, when this process, and with it the sandbox's clock and the proxies, stood still.
 func (r *run) watchOurselves(ctx context.Context) {
 	const every, late = 2 * time.Millisecond, 20 * time.Millisecond
 	for ctx.Err() == nil {
 		before := time.Now()
 		wait(ctx, every)
 		if now := time.Now(); now.Sub(before) > late {
-			r.note(Event{What: "the test itself stood still", From: before, To: now, Blurs: true})
+			r.note(Event{From: before, To: now, Blurs: true})
 		}
 	}
 }
@@ -245,25 +245,57 @@ func (r *run) logged(record Record, label string) string {
 	return found.String()
 }
 
-// process is one worker, through its lives.
+// process is one worker, through its lives. Whatever ends it, it is started again, as a service manager does: a worker gives
+// up if Redis cannot be reached as it starts.
 type process struct {
 	cfg workerConfig
 
-	mu   sync.Mutex // of the prank that is played with it
-	cmd  *exec.Cmd
-	stop io.Closer
+	prank sync.Mutex // one is played with it
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	stop   io.Closer
+	down   bool // it is to stay so
+	exited chan struct{}
 }
 
 func (p *process) start() (err error) {
-	p.cmd, p.stop, err = startWorker(p.cfg)
-	return err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down, p.exited = false, make(chan struct{})
+	if p.cmd, p.stop, err = startWorker(p.cfg); err != nil {
+		return err
+	}
+	go p.watch(p.cmd, p.stop, p.exited)
+	return nil
+}
+
+// watch waits for the end of one life, and starts the next one unless kill was what ended it.
+func (p *process) watch(cmd *exec.Cmd, stop io.Closer, exited chan struct{}) {
+	_ = cmd.Wait()
+	_ = stop.Close()
+	close(exited)
+	wait(context.Background(), 200*time.Millisecond)
+	p.mu.Lock()
+	again := !p.down && p.exited == exited
+	p.mu.Unlock()
+	if again {
+		_ = p.start() // a system without room for a process fails the run soon enough
+	}
 }
 
 // kill ends it with -9.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
-	_ = p.stop.Close()
+	p.mu.Lock()
+	p.down = true
+	exited := p.exited
+	p.mu.Unlock()
+	p.signal(syscall.SIGKILL)
+	<-exited
 }
 
-func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+func (p *process) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.cmd.Process.Signal(s)
+}

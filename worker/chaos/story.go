@@ -26,19 +26,29 @@ func (r Record) Story(label string) string {
 		{job.SendAt, "not to be sent before"},
 		{job.ExpiresAt, "expires"},
 	}
+	var from, to time.Time // of its calls and outcomes
+	add := func(at time.Time, text string) {
+		lines = append(lines, moment{at, text})
+		if from.IsZero() {
+			from = at
+		}
+		if at.After(to) {
+			to = at
+		}
+	}
 	for _, c := range r.Calls {
 		if c.Label == label {
-			lines = append(lines, moment{c.At, "call " + c.tell()})
+			add(c.At, "call "+c.tell())
 		}
 	}
 	for _, o := range r.Outcomes {
 		if o.Key == label {
-			lines = append(lines, moment{o.EndedAt, fmt.Sprintf("outcome %s, resent %d", o.Kind, o.ResentUnknown)})
+			add(o.EndedAt, fmt.Sprintf("outcome %s, resent %d", o.Kind, o.ResentUnknown))
 		}
 	}
+	lines = append(lines, r.around(job, from, to)...)
 	return fmt.Sprintf("job %s: page %s, recipient %s, lane %s, media %v, steps %d, once %v\n%s",
-		label, job.PageID, job.Recipient, job.Lane, job.Media, job.Steps, job.Once,
-		r.tell(append(lines, r.around(job, lines)...)))
+		label, job.PageID, job.Recipient, job.Lane, job.Media, job.Steps, job.Once, r.tell(lines))
 }
 
 type moment struct {
@@ -46,15 +56,11 @@ type moment struct {
 	text string
 }
 
-// around returns what was done between the job's first and last moment.
-func (r Record) around(job Job, lines []moment) []moment {
-	from, to := job.Stored, job.Stored
-	if len(lines) > 4 { // once it was called, what happened before does not matter
-		from, to = lines[4].at, lines[len(lines)-1].at
-	}
+// around returns what was done at about that time to the job's page, or to all.
+func (r Record) around(job Job, from, to time.Time) []moment {
 	var found []moment
 	for _, e := range r.Events {
-		concerns := e.Frees == "" || e.Frees == job.PageID
+		concerns := e.What != "" && (e.Page == "" || e.Page == job.PageID)
 		if concerns && e.overlaps(from.Add(-storyMargin), to.Add(storyMargin)) {
 			found = append(found, moment{e.From, fmt.Sprintf("(%s, for %v)", e.What, e.To.Sub(e.From).Round(time.Millisecond))})
 		}
