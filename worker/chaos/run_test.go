@@ -259,38 +259,43 @@ type process struct {
 	exited chan struct{}
 }
 
-func (p *process) start() (err error) {
+func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.down, p.exited = false, make(chan struct{})
+	p.down = false
+	return p.launch()
+}
+
+// launch begins a life. p.mu is locked.
+func (p *process) launch() (err error) {
 	if p.cmd, p.stop, err = startWorker(p.cfg); err != nil {
 		return err
 	}
+	p.exited = make(chan struct{})
 	go p.watch(p.cmd, p.stop, p.exited)
 	return nil
 }
 
-// watch waits for the end of one life, and starts the next one unless kill was what ended it.
+// watch waits for the end of one life, and begins the next one unless kill was what ended it.
 func (p *process) watch(cmd *exec.Cmd, stop io.Closer, exited chan struct{}) {
 	_ = cmd.Wait()
 	_ = stop.Close()
 	close(exited)
 	wait(context.Background(), 200*time.Millisecond)
 	p.mu.Lock()
-	again := !p.down && p.exited == exited
-	p.mu.Unlock()
-	if again {
-		_ = p.start() // a system without room for a process fails the run soon enough
+	defer p.mu.Unlock()
+	if !p.down && p.exited == exited {
+		_ = p.launch() // a system without room for a process fails the run soon enough
 	}
 }
 
-// kill ends it with -9.
+// kill ends it with -9, and returns when it is gone.
 func (p *process) kill() {
 	p.mu.Lock()
 	p.down = true
+	_ = p.cmd.Process.Kill()
 	exited := p.exited
 	p.mu.Unlock()
-	p.signal(syscall.SIGKILL)
 	<-exited
 }
 
