@@ -17,7 +17,8 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-// Sender sends one message. [sendapi.Client] is the one to use.
+// Sender sends one message. [sendapi.Client] is the one to use. Of an error that is not a [sendapi.Error] nor one of a context
+// the worker believes that nothing was sent.
 type Sender interface {
 	SendRaw(ctx context.Context, page sendapi.Page, body json.RawMessage) (*sendapi.Response, error)
 }
@@ -40,8 +41,18 @@ type Config struct {
 	// MaxAttempts is how often a job is tried before it fails, from 1 to 100. Only errors that say something about the job
 	// count; rate limits, holds and crashes do not. Default 8.
 	MaxAttempts int
-	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended. It must be longer than a
-	// send can take, which is 85 s where the platform fetches media. Default 90 s.
+	// OnUnknown is what becomes of a job that does not say so itself where nobody can know whether its message was sent.
+	// Default: [producer.Resend].
+	OnUnknown producer.UnknownPolicy
+	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached: jobs for them fail without a call.
+	// Zero means that each job is tried.
+	SuppressFor time.Duration
+	// StreamSize is how many outcome records are kept for [producer.Producer.Outcomes], about. Default 100,000.
+	StreamSize int64
+	// Version is that of the program, for people who look at the workers.
+	Version string
+	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended, and how long one send may
+	// take at all. It must be longer than a send can take, which is 85 s where the platform fetches media. Default 90 s.
 	ShutdownTimeout time.Duration
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
@@ -59,6 +70,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 8
 	}
+	if c.OnUnknown == "" {
+		c.OnUnknown = producer.Resend
+	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 90 * time.Second
 	}
@@ -75,6 +89,9 @@ func (c Config) validate() error {
 	check(c.Concurrency > 0, "Concurrency %d: must be above 0", c.Concurrency)
 	check(c.MaxAttempts > 0 && c.MaxAttempts <= 100, "MaxAttempts %d: must be from 1 to 100", c.MaxAttempts)
 	check(c.ShutdownTimeout >= time.Second, "ShutdownTimeout %v: must be a second or more", c.ShutdownTimeout)
+	check(c.OnUnknown == producer.Resend || c.OnUnknown == producer.NeverResend,
+		"OnUnknown %q: must be %q or %q", c.OnUnknown, producer.Resend, producer.NeverResend)
+	check(c.SuppressFor >= 0, "SuppressFor %v: must not be below 0", c.SuppressFor)
 	for id, r := range c.PageRates {
 		check(valid(r), "PageRates[%s]: each rate must be above 0", id)
 	}
@@ -108,7 +125,8 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	}
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
-		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamSize: cfg.StreamSize, Version: cfg.Version,
+		HasToken: func(page string) bool { _, ok := cfg.Pages[page]; return ok },
 	})
 	if err != nil {
 		return nil, err
@@ -120,12 +138,13 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 		TaskCheckInterval:        time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          cfg.ShutdownTimeout,
-		RetryDelayFunc:           retryDelay,
-		IsFailure:                isFailure,
 		Logger:                   asynqLog{cfg.Log},
 		LogLevel:                 asynq.WarnLevel,
 	})
-	h := &handler{pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, log: cfg.Log}
+	h := &handler{
+		pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
+		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log,
+	}
 	return &Worker{cfg: cfg, pacer: pacer, server: server, handler: h}, nil
 }
 
@@ -135,18 +154,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.pacer.SetRates(ctx, w.cfg.Rates, w.cfg.PageRates); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	for id := range w.cfg.Pages {
-		if err := w.pacer.ReleaseMissingToken(ctx, id); err != nil {
-			return fmt.Errorf("worker: %w", err)
-		}
+	if err := w.pacer.ReleaseTokens(ctx); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	if err := w.pacer.Beat(ctx); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		w.pacer.Run(aside, func(err error) { w.cfg.Log.Warn().Err(err).Msg("pacer") })
-	})
-	defer wg.Wait()
-	defer stop()
+	wg.Go(func() { w.pacer.Run(aside, pacerLog{w.cfg.Log}) })
+	defer w.leave(aside, stop, &wg)
 	if err := w.server.Start(w.handler); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -157,4 +174,15 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.server.Shutdown()
 	w.cfg.Log.Info().Msg("worker stopped")
 	return nil
+}
+
+// leave ends what runs beside the sending.
+func (w *Worker) leave(ctx context.Context, stop func(), wg *sync.WaitGroup) {
+	brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	stop()
+	wg.Wait()
+	if err := w.pacer.Close(brief); err != nil {
+		w.cfg.Log.Warn().Err(err).Msg("could not say that the worker is gone")
+	}
 }

@@ -86,3 +86,21 @@ func (k Keys) JobKey(hash string) string { return k.Own("key:") + hash }
 
 // Wake is the channel on which a worker hears that there is something to do.
 func (k Keys) Wake() string { return k.Own("wake") }
+
+// Workers is the sorted set of workers by the time, in us, of their last sign of life.
+func (k Keys) Workers() string { return k.Own("workers") }
+
+// WorkersInfo is the hash of what workers say of themselves.
+func (k Keys) WorkersInfo() string { return k.Own("workers:info") }
+
+// Steady is the time, in us, since when workers could give signs of life without a gap.
+func (k Keys) Steady() string { return k.Own("steady") }
+
+// Reaper is the id of the worker that looks for jobs of dead workers.
+func (k Keys) Reaper() string { return k.Own("reaper") }
+
+// Suppressed is the sorted set of the recipients of a page that are not sent to, by the time, in us, that this ends.
+func (k Keys) Suppressed(page string) string { return k.Own("suppressed:") + page }
+
+// Tokenless is the set of the pages that are held because a worker had no token for them.
+func (k Keys) Tokenless() string { return k.Own("tokenless") }

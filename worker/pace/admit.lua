@@ -8,6 +8,7 @@
 -- KEYS[4] sendpace:{q}:pause:app
 -- KEYS[5] sendpace:{q}:pause:<page>
 -- KEYS[6] sendpace:{q}:due
+-- KEYS[7] asynq:{q}:t:<id>
 -- ARGV[1] asynq:{q}:t:
 -- ARGV[2] sendpace:{q}:
 -- ARGV[3] id of the job
@@ -16,11 +17,13 @@
 -- ARGV[6] lead, us
 -- ARGV[7] the slot that the job has, us; 0: none
 -- ARGV[8] asynq:{q}:g:
+-- ARGV[9] token of the hand
 --
 -- Returns {now, 'job', slot}   the slot, in us, is taken, and the recipient claimed
 --         {now, 'head', 0}     to the head of its line: it has been there before
 --         {now, 'tail', 0}     to the end of its line: others were first
 --         {now, 'park', 0}     behind another job for the same recipient
+--         {now, 'gone'}        the job is not in this hand any more
 --
 -- Invariant: as for take.
 
@@ -28,6 +31,10 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
 local page, lane, media = parse_line(ARGV[4])
+
+if redis.call('HGET', KEYS[7], 'owner') ~= ARGV[9] then
+  return {stamp, 'gone'}
+end
 
 local function claimed()
   return claim(KEYS[3], KEYS[6], ARGV[2], ARGV[1], ARGV[8], page, ARGV[5], ARGV[3], stamp)

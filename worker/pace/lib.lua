@@ -144,3 +144,16 @@ local function sync_lines(groups, due, stamp)
     redis.call('ZADD', due, stamp, line)
   end
 end
+
+local function starts_with(text, start)
+  return string.sub(text, 1, #start) == start
+end
+
+-- sent_record is true for the outcome record of a job that was sent. The result of a task that failed once and was run
+-- again by an operator is not one.
+local function sent_record(record)
+  local ok, o = pcall(cjson.decode, record or '')
+  return ok and type(o) == 'table' and o.outcome == 'sent'
+end
+
+local function adapt_on_settle() end

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +55,13 @@ type Config struct {
 	Lead time.Duration
 	// Places is how many jobs the worker can have in hand. Default 1.
 	Places int
+	// HasToken tells which pages this worker has a token for. It releases those that another one held because it has none.
+	// nil means none.
+	HasToken func(page string) bool
+	// StreamSize is how many outcome records the stream keeps, about. Default 100,000.
+	StreamSize int64
+	// Version is that of the program, for people who look at the workers.
+	Version string
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
@@ -76,6 +82,9 @@ func (c Config) withDefaults() Config {
 	if c.Places == 0 {
 		c.Places = 1
 	}
+	if c.StreamSize == 0 {
+		c.StreamSize = 100_000
+	}
 	return c
 }
 
@@ -89,6 +98,9 @@ func (c Config) validate() error {
 	}
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
+	}
+	if c.StreamSize < 0 {
+		errs = append(errs, fmt.Errorf("pace: StreamSize %d: must be above 0", c.StreamSize))
 	}
 	if c.FirstPause < 0 || c.LongestPause < c.FirstPause {
 		errs = append(errs, errors.New("pace: FirstPause and LongestPause: must be positive, and rising"))
@@ -104,33 +116,23 @@ type Pacer struct {
 	id    string
 	clock *clock
 
+	info []byte // an Info
+
 	draining chan struct{}
 	drain    sync.Once
+	closed   chan struct{}
+	close    sync.Once
 	woken    chan struct{}
 
-	mu        sync.Mutex
-	turns     map[string]turn // jobs in hand, by id
-	returning map[string]back // jobs on their way back, by id
-
-	rates []any // what SetRates wrote
+	mu    sync.Mutex
+	fresh map[string]*Hand // hands that asynq has not run yet, by the job's id
+	hands map[string]*Hand // all open hands, by token
+	rates []any            // what SetRates wrote
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
 	lastLook time.Time
 	more     bool // there was a task outside of the lines, and may be another
 	lineNext bool // it is the lines' turn
-}
-
-// turn is what take handed out with a job: its slot in a line, or none.
-type turn struct {
-	line string
-	slot int64
-}
-
-// back is where a job that is given back goes.
-type back struct {
-	line      string
-	recipient string
-	where     string // head, tail or park
 }
 
 // New makes the pacer of one worker. rdb stays the caller's to close. Its retries should outlast a short outage of Redis:
@@ -145,14 +147,17 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 	}
 	return &Pacer{
 		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
-		draining: make(chan struct{}), woken: make(chan struct{}, 1),
-		turns: map[string]turn{}, returning: map[string]back{},
+		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
+		fresh: map[string]*Hand{}, hands: map[string]*Hand{},
 	}, nil
 }
 
-// Run does what has to be done beside sending, until ctx ends: it listens for being woken and sweeps the claims. onError
-// is told of errors of Redis, which do not end it.
-func (p *Pacer) Run(ctx context.Context, onError func(error)) {
+// Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for
+// being woken and sweeps the claims.
+func (p *Pacer) Run(ctx context.Context, o Observer) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { p.heartbeat(ctx, o) })
 	wake := p.rdb.Subscribe(ctx, p.keys.Wake())
 	defer wake.Close()
 	sweep := time.NewTicker(sweepEvery)
@@ -169,15 +174,18 @@ func (p *Pacer) Run(ctx context.Context, onError func(error)) {
 			}
 		case <-sweep.C:
 			if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
-				onError(err)
+				o.Error(err)
 			}
 		}
 	}
 }
 
-// sweep makes one pass over the claims, after it made sure of the rates.
+// sweep makes one pass over the claims, after it made sure of the rates and of the pages that wait for a token.
 func (p *Pacer) sweep(ctx context.Context) error {
 	if err := p.restoreRates(ctx); err != nil {
+		return err
+	}
+	if err := p.ReleaseTokens(ctx); err != nil {
 		return err
 	}
 	cursor := "0"
@@ -199,168 +207,20 @@ func (p *Pacer) Drain() {
 	p.drain.Do(func() { close(p.draining) })
 }
 
-// Verdict is the answer to a job that wants to be sent.
-type Verdict struct {
-	// Go is true if the job may be sent now.
-	Go bool
-	// Why says, where it may not, what it waits for. The job is then to be returned to asynq with this as its error's
-	// text; it goes back to its line.
-	Why string
-}
-
-// Await waits for the job's slot, and asks then whether it may still be sent. A job that came without a slot gets one if
-// there is one soon. After a verdict without Go the caller ends its handler with any error: the job goes back to its line,
-// no failure is counted. The error is Redis's, or ctx's.
-func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict, error) {
-	t := p.turn(id)
-	slot := t.slot
-	if t.line != r.Line.String() {
-		slot = 0 // it stood in a line of another name: that slot was not its own
-	}
-	for {
-		if slot == 0 || !claimedBy(id, r.Recipient) {
-			var where string
-			var err error
-			if slot, where, err = p.admit(ctx, id, r, slot); err != nil {
-				return Verdict{}, err
-			}
-			if where != "" {
-				return p.giveBack(id, r, where, whyBack[where]), nil
-			}
-		}
-		if !p.wait(ctx, slot-permitAhead.Microseconds()) {
-			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
-		}
-		paused, err := p.rdb.Exists(ctx, p.keys.Pause(App), p.keys.Pause(r.Line.PageID)).Result()
-		if err != nil {
-			return Verdict{}, fmt.Errorf("pace: permit: %w", err)
-		}
-		if paused > 0 {
-			return p.giveBack(id, r, "head", "the page is paused"), nil
-		}
-		if !p.wait(ctx, slot) {
-			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
-		}
-		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
-			p.setTurn(id, turn{line: r.Line.String(), slot: slot})
-			return Verdict{Go: true}, nil
-		}
-		slot = 0 // held up for so long that others have the time now
-	}
-}
-
-var whyBack = map[string]string{
-	"head": "the next free slot is later",
-	"tail": "others in the line are first",
-	"park": "an earlier message to this recipient is first",
-}
-
-// claimedBy is true if take could claim the job's recipient by the id alone.
-func claimedBy(id, recipient string) bool { return strings.HasSuffix(id, "-"+recipient) }
-
-// GiveBack sends a job that was not accepted by the platform back to the head of its line once the caller's handler has
-// ended with an error. No failure is counted.
-func (p *Pacer) GiveBack(id string, r producer.Route) { p.giveBack(id, r, "head", "") }
-
-func (p *Pacer) giveBack(id string, r producer.Route, where, why string) Verdict {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.returning[id] = back{line: r.Line.String(), recipient: r.Recipient, where: where}
-	return Verdict{Why: why}
-}
-
-// Done ends the job's place in this worker, whatever came of it. Each job that was handed out needs one call.
-func (p *Pacer) Done(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.turns, id)
-}
-
-// Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
-// that left later than its slot, by a stall or over a new connection. A part of the margin is left for small delays.
-func (p *Pacer) Left(ctx context.Context, id string, at time.Time) error {
-	t := p.turn(id)
-	late := at.Sub(p.clock.at(t.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
-	if t.slot == 0 || late <= 0 {
+// Close ends what still tries to reach Redis. A worker that has nothing in hand says that it is gone; the jobs of another one
+// are taken over a while later, unless their sends end before.
+func (p *Pacer) Close(ctx context.Context) error {
+	p.close.Do(func() { close(p.closed) })
+	if p.inHand() > 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Rates()},
-		p.keys.Own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
-	if err != nil {
-		return fmt.Errorf("pace: late: %w", err)
-	}
-	return nil
-}
-
-// Unused gives back the slot of a job that will not be sent. It may be called only before [Pacer.Await].
-func (p *Pacer) Unused(ctx context.Context, id string) error {
-	t := p.turn(id)
-	if t.slot == 0 {
+	_, err := p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ZRem(ctx, p.keys.Workers(), p.id)
+		pipe.HDel(ctx, p.keys.WorkersInfo(), p.id)
 		return nil
-	}
-	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Rates(), p.keys.Due()}, p.keys.Own(""), t.line, t.slot).Err()
+	})
 	if err != nil {
-		return fmt.Errorf("pace: unused: %w", err)
-	}
-	return nil
-}
-
-func (p *Pacer) setTurn(id string, t turn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.turns[id] = t
-}
-
-func (p *Pacer) turn(id string) turn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.turns[id]
-}
-
-// admit asks for a slot, or for the recipient where there is a slot. where says, if there is none to be had, where in its
-// line the job belongs.
-func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
-	line, page := r.Line.String(), r.Line.PageID
-	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.Line(line), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Pause(page), p.keys.Due()},
-		p.keys.Task(""), p.keys.Own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.Line("")))
-	if err != nil {
-		return 0, "", fmt.Errorf("pace: admit: %w", err)
-	}
-	p.clock.observe(got.now, time.Now())
-	if got.verb != "job" {
-		return 0, got.verb, nil
-	}
-	slot, err = got.us(0)
-	return slot, "", err
-}
-
-// wait returns true at the slot, and false if the worker stops before.
-func (p *Pacer) wait(ctx context.Context, slot int64) bool {
-	select {
-	case <-p.draining:
-		return false
-	default:
-	}
-	timer := time.NewTimer(time.Until(p.clock.at(slot)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-p.draining:
-		return false
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// Finish notes how a job ended, and lets the next one to the same recipient go ahead. A job that will be retried, or was
-// given back, has not ended.
-func (p *Pacer) Finish(ctx context.Context, id string, r producer.Route, outcome string) error {
-	err := finishScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Outcomes()},
-		id, r.Line.PageID, r.Recipient, outcome, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Err()
-	if err != nil {
-		return fmt.Errorf("pace: finish: %w", err)
+		return fmt.Errorf("pace: close: %w", err)
 	}
 	return nil
 }

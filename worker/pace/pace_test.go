@@ -28,6 +28,7 @@ type desk struct {
 	*Pacer
 	t        testing.TB
 	producer *producer.Producer
+	taken    map[string]*Hand // the last hand of each job
 }
 
 func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[string]Rates) *desk {
@@ -38,7 +39,7 @@ func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[strin
 	require.NoError(t, p.SetRates(context.Background(), rates, pages))
 	prod, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
-	return &desk{Pacer: p, t: t, producer: prod}
+	return &desk{Pacer: p, t: t, producer: prod, taken: map[string]*Hand{}}
 }
 
 func onBackends(t *testing.T, test func(t *testing.T, addr string)) {
@@ -67,7 +68,19 @@ func (d *desk) ask() reply {
 	keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
 	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
 	require.NoError(d.t, err)
+	if got.verb == "job" || got.verb == "task" {
+		d.note(got)
+	}
 	return got
+}
+
+// note opens the hand of a job that was handed out.
+func (d *desk) note(got reply) {
+	d.t.Helper()
+	h, err := d.newHand(got)
+	require.NoError(d.t, err)
+	d.open(h)
+	d.taken[h.ID] = d.Begin(h.ID)
 }
 
 // next returns the job that is handed out, or "" if none is due.
@@ -86,26 +99,27 @@ func (d *desk) routeOf(page, psid string) producer.Route {
 	}
 }
 
-// done ends a job as asynq and the handler would.
+// done ends a job as sent.
 func (d *desk) done(id string, r producer.Route) {
 	d.t.Helper()
-	ctx := context.Background()
-	require.NoError(d.t, d.Finish(ctx, id, r, "sent"))
-	d.rdb.LRem(ctx, d.keys.Active(), 0, id)
-	d.rdb.ZRem(ctx, d.keys.Lease(), id)
-	d.rdb.Del(ctx, d.keys.Task(id))
+	d.settleAs(id, r, Settlement{Outcome: producer.Outcome{Kind: producer.Sent, MessageIDs: []string{"m"}}})
 }
 
-// putBack gives a job back as the handler and asynq's retry would.
-func (d *desk) putBack(id string, r producer.Route, where string) {
+// putBack gives a job back to its line.
+func (d *desk) putBack(id string, r producer.Route, where Where) {
 	d.t.Helper()
-	ctx := context.Background()
-	d.giveBack(id, r, where, "")
-	msg := d.rdb.HGet(ctx, d.keys.Task(id), "msg").Val()
-	keys := []string{
-		d.keys.Task(id), d.keys.Active(), d.keys.Lease(), d.keys.Retry(), "p", "f", "pt", "ft",
-	}
-	require.NoError(d.t, d.Client().EvalSha(ctx, "unused", keys, id, msg, 1, 1, false, 1).Err())
+	d.settleAs(id, r, Settlement{Where: where})
+}
+
+// settleAs settles the last hand of a job, and returns the outcome that it ended with.
+func (d *desk) settleAs(id string, r producer.Route, s Settlement) producer.Outcome {
+	d.t.Helper()
+	s.Outcome.JobID, s.Outcome.PageID, s.Outcome.Lane = id, r.Line.PageID, r.Line.Lane
+	s.Recipient, s.Line = r.Recipient, r.Line
+	o, err := d.Settle(context.Background(), d.taken[id], s)
+	require.NoError(d.t, err)
+	d.End(d.taken[id])
+	return o
 }
 
 var fast = Rates{Page: 1e5, Bulk: 1e5, Media: 1e5}
@@ -370,13 +384,14 @@ func TestContractWithAsynq(t *testing.T) {
 		handler := asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 			got, _ := asynq.GetTaskID(ctx)
 			states <- d.rdb.HGet(ctx, d.keys.Task(got), "state").Val()
-			defer d.Done(got)
+			d.taken[got] = d.Begin(got)
 			if back {
 				back = false
-				d.GiveBack(got, d.routeOf("1", "7"))
+				d.putBack(got, d.routeOf("1", "7"), Head)
 				return fmt.Errorf("later: %w", asynq.SkipRetry)
 			}
-			return d.Finish(ctx, got, d.routeOf("1", "7"), "sent")
+			d.done(got, d.routeOf("1", "7"))
+			return nil
 		})
 		server := asynq.NewServerFromRedisClient(d.Client(), asynq.Config{
 			Concurrency: 1, Queues: map[string]int{producer.DefaultQueue: 1},
@@ -412,8 +427,9 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
-		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua, "giveback": libLua + givebackLua,
-		"finish": libLua + finishLua, "pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
+		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
+		"permit": libLua + permitLua, "settle": libLua + settleLua, "beat": beatLua, "reap": reapLua,
+		"pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}
@@ -428,6 +444,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 		1000, d.id, 1, 0, 500))
 	require.NoError(t, err)
 	assert.Equal(t, a, got.args[0])
+	d.note(got)
 	d.next()
 	d.done(a, r)
 	assert.Equal(t, b, d.next())
@@ -460,13 +477,11 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 		for i := range 6 {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}
-		take := func() (string, int64) {
+		take := func() (*Hand, int64) {
 			got := d.ask()
 			require.Equal(t, "job", got.verb)
-			slot, err := got.us(3)
-			require.NoError(t, err)
-			d.setTurn(got.args[0], turn{line: "1:bulk", slot: slot})
-			return got.args[0], slot
+			h := d.taken[got.args[0]]
+			return h, h.slot
 		}
 		a, slotA := take()
 		b, slotB := take()

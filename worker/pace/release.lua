@@ -3,10 +3,19 @@
 -- KEYS[1] sendpace:{q}:pause:<page|app>
 -- KEYS[2] sendpace:{q}:strikes:<page|app>
 -- KEYS[3] sendpace:{q}:due
+-- KEYS[4] sendpace:{q}:tokenless   pages that are held because a worker had no token for them
 -- ARGV[1] page, or 'app'
+-- ARGV[2] 1: only a hold because of a missing token
 --
--- Returns 1 if there was a pause or a hold, 0 if not.
+-- Returns 1 if there was such a pause or hold, 0 if not.
 
+redis.call('SREM', KEYS[4], ARGV[1])
+if ARGV[2] == '1' then
+  local ok, why = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
+  if not (ok and type(why) == 'table' and why.missing_token) then
+    return 0
+  end
+end
 local found = redis.call('DEL', KEYS[1])
 redis.call('DEL', KEYS[2])
 local t = redis.call('TIME')

@@ -39,9 +39,15 @@ local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
 local horizon = now + ARGV[5]
 
-local function activate(id)
+-- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
+-- job. The line, where there is one, is where it goes back to.
+local function activate(id, line)
   -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
-  redis.call('HSET', ARGV[2] .. id, 'state', 'active', 'group', '')
+  local fields = {'state', 'active', 'group', '', 'owner', ARGV[6] .. ':' .. stamp}
+  if line then
+    fields[7], fields[8] = 'line', line
+  end
+  redis.call('HSET', ARGV[2] .. id, unpack(fields))
   redis.call('ZADD', KEYS[4], ARGV[1], id)
 end
 
@@ -155,7 +161,7 @@ while budget > 0 do
       local id, msg = head(line, page)
       if id then
         redis.call('LPUSH', KEYS[3], id)
-        activate(id)
+        activate(id, line)
         charge(ARGV[4], page, state, every, lane, media, slot, now)
         redis.call('ZADD', KEYS[6], string.format('%.0f', next_slot(state, lane, media, now)), line)
         hand_on()

@@ -1,0 +1,123 @@
+package pace
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+const (
+	// beatEvery is the time between two signs of life of a worker.
+	beatEvery = 2 * time.Second
+	// deadAfter is how long a worker gives no sign of life before its jobs are handed to others. A job is taken over at the
+	// latest this and two beats after its worker was killed.
+	deadAfter = 10 * time.Second
+	// gapAfter is how long no worker at all could give a sign of life before nobody is called dead for that.
+	gapAfter = 3 * beatEvery
+	// forgetAfter is how long a dead worker is remembered.
+	forgetAfter = time.Minute
+	// reaperTTL is how long a worker that looked for dead ones, and died, is waited for.
+	reaperTTL = 5 * time.Second
+	// lostAfter is when an answer of take has surely come, or been lost: a job of which this worker knows nothing is put back
+	// then.
+	lostAfter = takeTimeout + time.Second
+	// ownEvery is the number of beats between two looks for such jobs.
+	ownEvery = 5
+	// reapSize is how many jobs in hand one call looks at.
+	reapSize = 200
+)
+
+// Info is what a worker says of itself.
+type Info struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Version string    `json:"version,omitempty"`
+	Started time.Time `json:"started"`
+}
+
+func newInfo(version string) []byte {
+	host, _ := os.Hostname() // for people; an empty one does no harm
+	text, _ := json.Marshal(Info{Host: host, PID: os.Getpid(), Version: version, Started: time.Now().UTC()})
+	return text
+}
+
+// Beat says that this worker is alive. It is to be called before the first job is taken; Run goes on with it.
+func (p *Pacer) Beat(ctx context.Context) error {
+	_, err := p.beat(ctx)
+	return err
+}
+
+func (p *Pacer) beat(ctx context.Context) (reap bool, _ error) {
+	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
+	defer cancel()
+	k := p.keys
+	reap, err := beatScript.Run(ctx, p.rdb, []string{k.Workers(), k.WorkersInfo(), k.Steady(), k.Reaper()},
+		p.id, p.info, deadAfter.Microseconds(), gapAfter.Microseconds(), forgetAfter.Microseconds(),
+		reaperTTL.Milliseconds()).Bool()
+	if err != nil {
+		return false, fmt.Errorf("pace: beat: %w", err)
+	}
+	return reap, nil
+}
+
+// Observer is told what happens beside the sending of jobs.
+type Observer interface {
+	// Error is an error of Redis, which does not end the pacer.
+	Error(err error)
+	// TakenOver is a job that was in hand, and that nobody would have settled: its worker died, or the answer that handed it
+	// out was lost. It is back in its line; a lost one was an id whose task is gone. token is that of the hand, empty if it
+	// is not known.
+	TakenOver(id, token string, lost bool)
+}
+
+// heartbeat beats until ctx ends, and takes care of the jobs that nobody else would settle.
+func (p *Pacer) heartbeat(ctx context.Context, o Observer) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		reap, err := p.beat(ctx)
+		if err == nil && (reap || n%ownEvery == 0) {
+			err = p.reap(ctx, reap, o)
+		}
+		if err != nil && ctx.Err() == nil {
+			o.Error(err)
+		}
+	}
+}
+
+// reap looks at all jobs in hand once.
+func (p *Pacer) reap(ctx context.Context, others bool, o Observer) error {
+	k, flag := p.keys, 0
+	if others {
+		flag = 1
+	}
+	keys := []string{k.Active(), k.Lease(), k.Pending(), k.Groups(), k.Due(), k.Workers()}
+	for from := "-1"; from != "0"; {
+		args := append([]any{
+			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lostAfter.Microseconds(), flag,
+		}, p.tokens()...)
+		found, err := reapScript.Run(ctx, p.rdb, keys, args...).StringSlice()
+		if err != nil {
+			return fmt.Errorf("pace: reap: %w", err)
+		}
+		if len(found)%3 != 1 {
+			return fmt.Errorf("pace: reap answered %d values", len(found))
+		}
+		if _, err := strconv.Atoi(found[0]); err != nil {
+			return fmt.Errorf("pace: reap: %w", err)
+		}
+		from = found[0]
+		for rest := found[1:]; len(rest) > 0; rest = rest[3:] {
+			o.TakenOver(rest[1], rest[2], rest[0] == "lost")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,636 @@
+package pace
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
+)
+
+// takeJob takes the job that must be next, and returns its hand.
+func (d *desk) takeJob(id string) *Hand {
+	d.t.Helper()
+	require.Equal(d.t, id, d.next())
+	return d.taken[id]
+}
+
+// permitFor asks for a permit, as the handler would. The slot has come.
+func (d *desk) permitFor(h *Hand, a Ask) Permit {
+	d.t.Helper()
+	if a.Route.Recipient == "" {
+		a.Route = d.routeOf("1", "7")
+	}
+	p, err := d.permit(context.Background(), h, a)
+	require.NoError(d.t, err)
+	return p
+}
+
+// outcomes are the records in the stream.
+func (d *desk) outcomes() []producer.Outcome {
+	d.t.Helper()
+	entries, err := d.rdb.XRange(context.Background(), d.keys.Stream(), "-", "+").Result()
+	require.NoError(d.t, err)
+	all := make([]producer.Outcome, len(entries))
+	for i, e := range entries {
+		require.NoError(d.t, json.Unmarshal([]byte(e.Values["o"].(string)), &all[i]))
+	}
+	return all
+}
+
+// lose puts a job back as reap does with one of a dead worker.
+func (d *desk) lose(id string) {
+	d.t.Helper()
+	ctx := context.Background()
+	d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: 1, Member: d.id})
+	seen := &watcher{}
+	other, err := New(d.rdb, Config{})
+	require.NoError(d.t, err)
+	require.NoError(d.t, other.reap(ctx, true, seen))
+	require.Contains(d.t, seen.back, id)
+}
+
+// watcher is an Observer.
+type watcher struct{ back, lost []string }
+
+func (w *watcher) Error(error) {}
+func (w *watcher) TakenOver(id, _ string, lost bool) {
+	if lost {
+		w.lost = append(w.lost, id)
+		return
+	}
+	w.back = append(w.back, id)
+}
+
+func sent(ids ...string) Settlement {
+	return Settlement{Outcome: producer.Outcome{Kind: producer.Sent, MessageIDs: ids}}
+}
+
+func endAs(kind producer.OutcomeKind) Settlement {
+	return Settlement{Outcome: producer.Outcome{Kind: kind, Reason: "because"}}
+}
+
+func TestAStalledWorkerMeetsTheFence(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		a, b := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		id := a.enqueue("1", "7", "x")
+		first := a.takeJob(id)
+		a.lose(id)
+		assert.Equal(t, Gone, a.permitFor(first, Ask{}).Verdict, "back in its line")
+		second := b.takeJob(id)
+		assert.Equal(t, Gone, a.permitFor(first, Ask{}).Verdict, "in another hand")
+		first.slot = 0
+		got, err := a.admit(ctx, first, a.routeOf("1", "7"))
+		require.NoError(t, err)
+		assert.Equal(t, Gone, got.Verdict, "it takes no slot either")
+		_, err = a.Settle(ctx, first, Settlement{Outcome: producer.Outcome{PageID: "1"}})
+		require.ErrorIs(t, err, ErrGone)
+		assert.Equal(t, Go, b.permitFor(second, Ask{}).Verdict)
+		b.done(id, b.routeOf("1", "7"))
+		assert.Len(t, b.outcomes(), 1)
+	})
+}
+
+func TestTwoHandsOfAJobInOneWorker(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		first := d.takeJob(id)
+		d.lose(id)
+		second := d.takeJob(id)
+		assert.Equal(t, Gone, d.permitFor(first, Ask{}).Verdict)
+		d.End(first)
+		assert.Equal(t, 1, d.inHand())
+		assert.Equal(t, Go, d.permitFor(second, Ask{}).Verdict)
+		d.done(id, d.routeOf("1", "7"))
+		assert.Zero(t, d.inHand())
+	})
+}
+
+// TestWhatTheFirstHandLearnsLate goes through the moments at which a hand that was taken for dead learns its answer.
+func TestWhatTheFirstHandLearnsLate(t *testing.T) {
+	t.Parallel()
+	learned := map[string]struct {
+		settle  Settlement
+		verdict Verdict // of the next hand
+		resent  int
+		step    int
+	}{
+		"it was sent":               {sent("m1"), Known, 0, 0},
+		"it was refused":            {endAs(producer.Failed), Go, 0, 0},
+		"it was not sent":           {Settlement{}, Go, 0, 0},
+		"a step of it was sent":     {Settlement{Outcome: producer.Outcome{MessageIDs: []string{"m1"}}, Step: 1}, Go, 0, 1},
+		"nobody knows":              {Settlement{Unknown: true, Retry: time.Minute}, Go, 1, 0},
+		"nobody knows, and it ends": {Settlement{Outcome: producer.Outcome{Kind: producer.Unknown}, Unknown: true}, Go, 1, 0},
+	}
+	for name, row := range learned {
+		for _, where := range []string{"in its line", "in another hand"} {
+			t.Run(name+", the job is "+where, func(t *testing.T) {
+				t.Parallel()
+				onBackends(t, func(t *testing.T, addr string) {
+					d := newDesk(t, addr, Config{}, fast, nil)
+					id := d.enqueue("1", "7", "x")
+					first := d.takeJob(id)
+					require.Equal(t, Go, d.permitFor(first, Ask{}).Verdict)
+					d.lose(id)
+					if where == "in another hand" {
+						d.takeJob(id)
+					}
+					row.settle.Outcome.JobID, row.settle.Outcome.PageID = id, "1"
+					row.settle.Recipient = d.routeOf("1", "7").Recipient
+					_, err := d.Settle(context.Background(), first, row.settle)
+					require.ErrorIs(t, err, ErrGone)
+					if where == "in its line" {
+						d.takeJob(id)
+					}
+					got := d.permitFor(d.taken[id], Ask{})
+					assert.Equal(t, row.verdict, got.Verdict)
+					assert.Equal(t, row.resent, got.Resent)
+					assert.Equal(t, row.step, got.Step)
+					if row.verdict == Known {
+						assert.Equal(t, []string{"m1"}, got.Known.MessageIDs)
+					}
+					d.done(id, d.routeOf("1", "7"))
+					assert.Len(t, d.outcomes(), 1)
+				})
+			})
+		}
+	}
+}
+
+func TestAnEarlierSendDecidesHowAJobEnds(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name   string
+		before *Settlement // what the first hand learned, too late; nil: nothing
+		second bool        // the second hand has its permit
+		settle Settlement
+		want   producer.OutcomeKind
+		goesOn bool
+	}{
+		{"no answer, then it expires", nil, false, endAs(producer.Expired), producer.Unknown, false},
+		{"no answer, then it is cancelled", nil, false, endAs(producer.Cancelled), producer.Unknown, false},
+		{"no answer, and it cannot be read any more", nil, false, endAs(producer.Failed), producer.Unknown, false},
+		{"no answer, sent again, and expires in a retry", nil, true, endAs(producer.Expired), producer.Unknown, false},
+		{"no answer, then it is refused", nil, true, endAs(producer.Failed), producer.Failed, false},
+		{"sent, then it expires", new(sent("m1")), false, endAs(producer.Expired), producer.Sent, false},
+		{"sent, while the second hand has a permit", nil, true, endAs(producer.Unknown), producer.Unknown, false},
+		{"not sent, then it expires", new(Settlement), false, endAs(producer.Expired), producer.Expired, false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, addr string) {
+				d := newDesk(t, addr, Config{}, fast, nil)
+				id := d.enqueue("1", "7", "x")
+				first := d.takeJob(id)
+				require.Equal(t, Go, d.permitFor(first, Ask{}).Verdict)
+				d.lose(id)
+				if row.before != nil {
+					s := *row.before
+					s.Outcome.JobID, s.Outcome.PageID = id, "1"
+					_, err := d.Settle(context.Background(), first, s)
+					require.ErrorIs(t, err, ErrGone)
+				}
+				d.takeJob(id)
+				if row.second {
+					require.Equal(t, 1, d.permitFor(d.taken[id], Ask{}).Resent)
+				}
+				got := d.settleAs(id, d.routeOf("1", "7"), row.settle)
+				assert.Equal(t, row.want, got.Kind)
+				all := d.outcomes()
+				require.Len(t, all, 1)
+				assert.Equal(t, row.want, all[0].Kind)
+				n, err := d.rdb.HGet(context.Background(), d.keys.Outcomes(), "1:"+string(row.want)).Int()
+				require.NoError(t, err)
+				assert.Equal(t, 1, n)
+			})
+		})
+	}
+}
+
+func TestALateAnswerBeatsTheSecondSend(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		first := d.takeJob(id)
+		d.permitFor(first, Ask{})
+		d.lose(id)
+		d.takeJob(id)
+		require.Equal(t, Go, d.permitFor(d.taken[id], Ask{}).Verdict)
+		s := sent("m1")
+		s.Outcome.JobID, s.Outcome.PageID = id, "1"
+		_, err := d.Settle(context.Background(), first, s)
+		require.ErrorIs(t, err, ErrGone)
+		got := d.settleAs(id, d.routeOf("1", "7"), endAs(producer.Failed))
+		assert.Equal(t, producer.Sent, got.Kind, "the second send was refused, the first was not")
+		assert.Equal(t, []string{"m1"}, got.MessageIDs)
+		assert.Empty(t, got.Reason)
+	})
+}
+
+func TestNeverResendEndsAsUnknown(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		require.Equal(t, Go, d.permitFor(d.takeJob(id), Ask{Never: true}).Verdict)
+		d.lose(id)
+		assert.Equal(t, Unanswered, d.permitFor(d.takeJob(id), Ask{Never: true}).Verdict)
+		assert.Equal(t, Unanswered, d.permitFor(d.taken[id], Ask{Never: true}).Verdict, "asked again")
+		assert.Equal(t, producer.Unknown, d.settleAs(id, d.routeOf("1", "7"), endAs(producer.Unknown)).Kind)
+	})
+}
+
+func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []producer.OutcomeKind{producer.Sent, producer.Failed, producer.Cancelled, ""} {
+		for _, retention := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprintf("%q kept for %v", kind, retention), func(t *testing.T) {
+				t.Parallel()
+				onBackends(t, func(t *testing.T, addr string) {
+					ctx := context.Background()
+					d := newDesk(t, addr, Config{}, fast, nil)
+					id := d.enqueue("1", "7", "x", func(j *producer.Job) {
+						if retention > 0 {
+							j.Key = "k"
+						}
+					})
+					d.permitFor(d.takeJob(id), Ask{})
+					d.settleAs(id, d.routeOf("1", "7"), endAs(kind))
+					before := asynqHolds(t, d.rdb)
+					s := endAs(kind)
+					s.Outcome.JobID, s.Outcome.PageID = id, "1"
+					_, err := d.Settle(ctx, d.taken[id], s)
+					require.ErrorIs(t, err, ErrGone)
+					assert.Equal(t, before, asynqHolds(t, d.rdb))
+					want := 1
+					if kind == "" {
+						want = 0
+					}
+					assert.Len(t, d.outcomes(), want)
+					s = sent("m1")
+					s.Outcome.JobID, s.Outcome.PageID = id, "1"
+					_, err = d.Settle(ctx, d.taken[id], s)
+					require.ErrorIs(t, err, ErrGone)
+					if kind == producer.Sent && retention == 0 {
+						assert.Zero(t, d.rdb.Exists(ctx, d.keys.Task(id)).Val(), "no hash without a task")
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestPermitRefuses(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct {
+		prepare func(ctx context.Context, d *desk, id string)
+		want    Permit
+	}{
+		"a paused page": {func(ctx context.Context, d *desk, _ string) {
+			_, err := d.Pause(ctx, "1", time.Minute, Reason{})
+			require.NoError(d.t, err)
+		}, Permit{Verdict: Back, Where: Head, Why: "the page is paused"}},
+		"a held app": {func(ctx context.Context, d *desk, _ string) {
+			require.NoError(d.t, d.Hold(ctx, App, Reason{}))
+		}, Permit{Verdict: Back, Where: Head, Why: "the page is paused"}},
+		"what was cancelled": {func(ctx context.Context, d *desk, id string) {
+			d.rdb.HSet(ctx, d.keys.Task(id), "cancel", "1")
+		}, Permit{Verdict: Cancelled}},
+		"a suppressed recipient": {func(ctx context.Context, d *desk, _ string) {
+			d.rdb.ZAdd(ctx, d.keys.Suppressed("1"), redis.Z{
+				Score: float64(time.Now().Add(time.Minute).UnixMicro()), Member: d.routeOf("1", "7").Recipient,
+			})
+		}, Permit{Verdict: Suppressed}},
+		"nothing for a recipient who was suppressed long ago": {func(ctx context.Context, d *desk, _ string) {
+			d.rdb.ZAdd(ctx, d.keys.Suppressed("1"), redis.Z{
+				Score: float64(time.Now().Add(-time.Minute).UnixMicro()), Member: d.routeOf("1", "7").Recipient,
+			})
+		}, Permit{Verdict: Go}},
+		"nothing because of the result of a run that failed": {func(ctx context.Context, d *desk, id string) {
+			d.rdb.HSet(ctx, d.keys.Task(id), "result", `{"outcome":"failed"}`)
+		}, Permit{Verdict: Go}},
+		"nothing because of a result that is no record": {func(ctx context.Context, d *desk, id string) {
+			d.rdb.HSet(ctx, d.keys.Task(id), "result", `done`)
+		}, Permit{Verdict: Go}},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, addr string) {
+				ctx := context.Background()
+				d := newDesk(t, addr, Config{}, fast, nil)
+				id := d.enqueue("1", "7", "x")
+				h := d.takeJob(id)
+				row.prepare(ctx, d, id)
+				got := d.permitFor(h, Ask{Suppress: true})
+				assert.Equal(t, row.want, got)
+				marked := d.rdb.HExists(ctx, d.keys.Task(id), "mark").Val()
+				assert.Equal(t, row.want.Verdict == Go, marked, "a mark is there if a send may have started, and only then")
+			})
+		})
+	}
+}
+
+func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		d.rdb.HDel(ctx, d.keys.Task(id), "acc")
+		before := d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val()
+		d.takeJob(id)
+		s := endAs(producer.Failed)
+		s.Outcome.Code, s.Outcome.Broadcast, s.Outcome.Job, s.Suppress = 551, "spring", json.RawMessage(`{"page_id":"1"}`), time.Hour
+		d.settleAs(id, d.routeOf("1", "7"), s)
+		all := d.outcomes()
+		require.Len(t, all, 1)
+		assert.JSONEq(t, `{"page_id":"1"}`, string(all[0].Job))
+		assert.Equal(t, 551, all[0].Code)
+		var kept producer.Outcome
+		require.NoError(t, json.Unmarshal([]byte(d.rdb.HGet(ctx, d.keys.Task(id), "result").Val()), &kept))
+		assert.Equal(t, producer.Failed, kept.Kind)
+		assert.Empty(t, kept.Job, "the task has its payload")
+		assert.Equal(t, "1", d.rdb.HGet(ctx, d.keys.Broadcast("spring"), "failed").Val())
+		assert.Equal(t, "1", d.rdb.HGet(ctx, d.keys.Outcomes(), "1:failed").Val())
+		n, _ := strconv.Atoi(before)
+		assert.Equal(t, strconv.Itoa(n+1), d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val(), "nobody had counted it before")
+		until := d.rdb.ZScore(ctx, d.keys.Suppressed("1"), d.routeOf("1", "7").Recipient).Val()
+		assert.InDelta(t, time.Now().Add(time.Hour).UnixMicro(), until, 60e6)
+		assert.Zero(t, d.rdb.HLen(ctx, d.keys.Busy()).Val())
+		info, err := asynq.NewInspectorFromRedisClient(d.rdb).GetTaskInfo(producer.DefaultQueue, id)
+		require.NoError(t, err)
+		assert.Equal(t, "failed: because", info.LastErr)
+	})
+}
+
+func TestAnOperatorRunsAFailedJobAgain(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		d.permitFor(d.takeJob(id), Ask{})
+		d.settleAs(id, d.routeOf("1", "7"), endAs(producer.Failed))
+		require.NoError(t, asynq.NewInspectorFromRedisClient(d.rdb).RunTask(producer.DefaultQueue, id))
+		got := d.ask()
+		require.Contains(t, []string{"task", "job"}, got.verb)
+		h := d.taken[id]
+		h.line = "1:bulk"
+		p := d.permitFor(h, Ask{Never: true})
+		assert.Equal(t, Permit{Verdict: Go}, p)
+		d.done(id, d.routeOf("1", "7"))
+		assert.Len(t, d.outcomes(), 2, "it was counted and ended twice")
+		assert.Equal(t, "2", d.rdb.HGet(context.Background(), d.keys.Outcomes(), "1:accepted").Val())
+	})
+}
+
+func TestCancellationDuringASendEndsWhatWouldGoOn(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct {
+		settle Settlement
+		want   producer.OutcomeKind
+	}{
+		"refused for now":  {Settlement{Retry: time.Minute, Counted: true}, producer.Cancelled},
+		"back to its line": {Settlement{}, producer.Cancelled},
+		"no answer":        {Settlement{Retry: time.Minute, Unknown: true}, producer.Unknown},
+		"sent":             {sent("m1"), producer.Sent},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, addr string) {
+				d := newDesk(t, addr, Config{}, fast, nil)
+				id := d.enqueue("1", "7", "x")
+				d.permitFor(d.takeJob(id), Ask{})
+				d.rdb.HSet(context.Background(), d.keys.Task(id), "cancel", "1")
+				assert.Equal(t, row.want, d.settleAs(id, d.routeOf("1", "7"), row.settle).Kind)
+			})
+		})
+	}
+}
+
+func TestReapPutsBackWhatNobodyWouldSettle(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		dead, alive := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		for _, w := range []*desk{d, dead, alive} {
+			require.NoError(t, w.Beat(ctx))
+		}
+		ofDead, ofAlive, mine := d.enqueue("1", "1", "x"), d.enqueue("1", "2", "x"), d.enqueue("1", "3", "x")
+		lostAnswer, old, oldOver := d.enqueue("1", "4", "x"), d.enqueue("1", "5", "x"), d.enqueue("1", "6", "x")
+		dead.takeJob(ofDead)
+		alive.takeJob(ofAlive)
+		d.takeJob(mine)
+		d.End(d.takeJob(lostAnswer)) // in the list, and nobody knows of it
+		d.takeJob(old)
+		d.takeJob(oldOver)
+		for _, id := range []string{old, oldOver} {
+			d.rdb.HDel(ctx, d.keys.Task(id), "owner") // in the hands of a worker of an older version
+		}
+		d.rdb.ZRem(ctx, d.keys.Lease(), oldOver)
+		d.rdb.LPush(ctx, d.keys.Active(), "no-task")
+		past := strconv.FormatInt(time.Now().Add(-time.Minute).UnixMicro(), 10)
+		d.rdb.HSet(ctx, d.keys.Task(lostAnswer), "owner", d.id+":"+past)
+		d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: float64(time.Now().Add(-deadAfter).UnixMicro()), Member: dead.id})
+
+		seen := &watcher{}
+		require.NoError(t, d.reap(ctx, false, seen))
+		assert.Equal(t, []string{lostAnswer}, seen.back, "not the reaper: its own alone")
+		seen = &watcher{}
+		require.NoError(t, d.reap(ctx, true, seen))
+		assert.ElementsMatch(t, []string{ofDead, oldOver}, seen.back)
+		assert.Equal(t, []string{"no-task"}, seen.lost)
+		assert.ElementsMatch(t, []string{ofAlive, mine, old}, d.rdb.LRange(ctx, d.keys.Active(), 0, -1).Val())
+		assert.Equal(t, []string{ofDead, lostAnswer, oldOver}, []string{d.next(), d.next(), d.next()}, "to the head, in their order")
+	})
+}
+
+func TestReapLooksAtAllJobsInHand(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d, dead := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		var want []string
+		for i := range 2*reapSize + 7 {
+			want = append(want, d.enqueue("1", strconv.Itoa(i), "x"))
+			w := d
+			if i < 3 || i > 2*reapSize {
+				w = dead
+			}
+			w.takeJob(want[i])
+		}
+		require.NoError(t, d.Beat(ctx))
+		seen := &watcher{}
+		require.NoError(t, d.reap(ctx, true, seen))
+		assert.ElementsMatch(t, append(want[:3:3], want[2*reapSize+1:]...), seen.back)
+	})
+}
+
+func TestAJobOfNoLineGoesBackToPending(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
+			asynq.Queue(producer.DefaultQueue), asynq.TaskID("x"))
+		require.NoError(t, err)
+		require.Equal(t, "task", d.ask().verb)
+		d.lose("x")
+		assert.Equal(t, []string{"x"}, d.rdb.LRange(ctx, d.keys.Pending(), 0, -1).Val())
+		assert.Equal(t, "pending", d.rdb.HGet(ctx, d.keys.Task("x"), "state").Val())
+		require.Equal(t, "task", d.ask().verb)
+	})
+}
+
+// TestNobodyIsDeadWhileNobodyCouldBeat moves the beats into the past, as an outage of Redis does.
+func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		a, b := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		score := func(w *desk, ago time.Duration) {
+			a.rdb.ZAdd(ctx, a.keys.Workers(), redis.Z{Score: float64(time.Now().Add(-ago).UnixMicro()), Member: w.id})
+		}
+		steady := func(ago time.Duration) {
+			a.rdb.Set(ctx, a.keys.Steady(), time.Now().Add(-ago).UnixMicro(), 0)
+		}
+		beat := func(w *desk) bool {
+			reap, err := w.beat(ctx)
+			require.NoError(t, err)
+			return reap
+		}
+		assert.False(t, beat(a), "the first beat ever")
+		steady(deadAfter)
+		assert.True(t, beat(a))
+		assert.False(t, beat(b), "one reaps at a time")
+		score(a, time.Hour)
+		score(b, time.Hour)
+		assert.False(t, beat(a), "Redis was away: b may be on its way back")
+		steady(deadAfter)
+		assert.True(t, beat(a))
+		score(b, -time.Hour)
+		assert.False(t, beat(a), "the clock went back by an hour")
+		assert.Zero(t, a.rdb.ZScore(ctx, a.keys.Workers(), b.id).Val(), "a beat in the future says nothing")
+		steady(deadAfter)
+		score(b, forgetAfter)
+		beat(b)
+		score(a, forgetAfter)
+		beat(b)
+		assert.Equal(t, []string{b.id}, a.rdb.ZRange(ctx, a.keys.Workers(), 0, -1).Val())
+		assert.Len(t, a.rdb.HGetAll(ctx, a.keys.WorkersInfo()).Val(), 1)
+	})
+}
+
+func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Version: "1.2"}, fast, nil)
+		require.NoError(t, d.Beat(ctx))
+		var info Info
+		require.NoError(t, json.Unmarshal([]byte(d.rdb.HGet(ctx, d.keys.WorkersInfo(), d.id).Val()), &info))
+		assert.Equal(t, "1.2", info.Version)
+		assert.NotZero(t, info.PID)
+		id := d.enqueue("1", "7", "x")
+		d.takeJob(id)
+		require.NoError(t, d.Close(ctx))
+		assert.EqualValues(t, 1, d.rdb.ZCard(ctx, d.keys.Workers()).Val(), "its send may end yet")
+		d.done(id, d.routeOf("1", "7"))
+		require.NoError(t, d.Close(ctx))
+		assert.Zero(t, d.rdb.Exists(ctx, d.keys.Workers(), d.keys.WorkersInfo()).Val())
+	})
+}
+
+func TestATaskThatCannotBeReadFails(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		id := d.enqueue("1", "7", "x")
+		d.rdb.HSet(ctx, d.keys.Task(id), "msg", "\x0a\xff\xffgarbage")
+		keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
+		require.ErrorIs(t, d.dequeue(keys, []any{1}).Err(), errMessage)
+		all := d.outcomes()
+		require.Len(t, all, 1)
+		assert.Equal(t, producer.Failed, all[0].Kind)
+		assert.Equal(t, "1", all[0].PageID)
+		_, err := asynq.NewInspectorFromRedisClient(d.rdb).ListArchivedTasks(producer.DefaultQueue)
+		require.NoError(t, err, "one bad task breaks asynqmon")
+		assert.Zero(t, d.inHand())
+	})
+}
+
+func TestOnlyAWorkerWithTheTokenReleases(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		without := newDesk(t, addr, Config{}, fast, nil)
+		with := newDesk(t, addr, Config{HasToken: func(page string) bool { return page == "1" || page == "3" }}, fast, nil)
+		for _, page := range []string{"1", "2"} {
+			require.NoError(t, without.HoldForToken(ctx, page, Reason{Text: "no token"}))
+		}
+		require.NoError(t, without.HoldForToken(ctx, "3", Reason{Text: "no token"}))
+		_, err := without.Release(ctx, "3")
+		require.NoError(t, err)
+		require.NoError(t, without.Hold(ctx, "3", Reason{Text: "policy"}))
+		require.NoError(t, without.sweep(ctx))
+		assert.EqualValues(t, 1, with.rdb.Exists(ctx, with.keys.Pause("1")).Val())
+		require.NoError(t, with.sweep(ctx))
+		for page, held := range map[string]int64{"1": 0, "2": 1, "3": 1} {
+			assert.Equal(t, held, with.rdb.Exists(ctx, with.keys.Pause(page)).Val(), page)
+		}
+	})
+}
+
+func TestSettleTriesUntilRedisAnswers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	addr := redistest.FreeAddr(t)
+	aof := []string{"--appendonly", "yes", "--dir", t.TempDir()}
+	_, kill := redistest.StartAt(t, addr, aof...)
+	d := newDesk(t, addr, Config{}, fast, nil)
+	id := d.enqueue("1", "7", "x")
+	d.permitFor(d.takeJob(id), Ask{})
+	kill()
+	ended := make(chan producer.Outcome)
+	go func() { ended <- d.settleAs(id, d.routeOf("1", "7"), sent("m1")) }()
+	redistest.ServerAt(t, addr, aof...)
+	assert.Equal(t, producer.Sent, (<-ended).Kind)
+	assert.Len(t, d.outcomes(), 1)
+	assert.Zero(t, d.rdb.Exists(ctx, d.keys.Task(id)).Val())
+}
+
+func TestSettleEndsWhenThePacerCloses(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	addr := redistest.FreeAddr(t)
+	_, kill := redistest.StartAt(t, addr)
+	d := newDesk(t, addr, Config{}, fast, nil)
+	id := d.enqueue("1", "7", "x")
+	h := d.takeJob(id)
+	kill()
+	failed := make(chan error)
+	go func() {
+		_, err := d.Settle(ctx, h, sent("m1"))
+		failed <- err
+	}()
+	require.NoError(t, d.Close(ctx))
+	require.Error(t, <-failed)
+}
