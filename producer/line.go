@@ -3,6 +3,7 @@ package producer
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -10,23 +11,33 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line. Workers take those that a lower
-// limit holds up aside into a side line, so that the others can go ahead: at most one of Media and Reply is true.
+// Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line. Workers take those that something
+// else than the lane's turn holds up aside into a side line, so that the others can go ahead.
 type Line struct {
 	PageID string
 	Lane   Lane
-	Media  bool // the side line of audio and video
-	Reply  bool // the side line of private replies
+	Side   Side
 }
 
-// String is the asynq group of the line: "<page>:<lane>", with ":media" or ":reply" behind it for a side line.
+// Side is which side line of its lane a line is; empty for the lane's own.
+type Side string
+
+const (
+	// SideMedia holds jobs with audio or video.
+	SideMedia Side = "media"
+	// SideReply holds private replies.
+	SideReply Side = "reply"
+	// SideLater holds jobs whose recipient has just got a message.
+	SideLater Side = "later"
+)
+
+var sides = []Side{"", SideMedia, SideReply, SideLater}
+
+// String is the asynq group of the line: "<page>:<lane>", with ":<side>" behind it for a side line.
 func (l Line) String() string {
 	s := l.PageID + ":" + string(l.Lane)
-	switch {
-	case l.Media:
-		s += ":media"
-	case l.Reply:
-		s += ":reply"
+	if l.Side != "" {
+		s += ":" + string(l.Side)
 	}
 	return s
 }
@@ -35,8 +46,9 @@ func (l Line) String() string {
 func ParseLine(group string) (l Line, ok bool) {
 	page, rest, _ := strings.Cut(group, ":")
 	lane, side, aside := strings.Cut(rest, ":")
-	l = Line{PageID: page, Lane: Lane(lane), Media: side == "media", Reply: side == "reply"}
-	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) && aside == (l.Media || l.Reply)
+	l = Line{PageID: page, Lane: Lane(lane), Side: Side(side)}
+	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) &&
+		slices.Contains(sides, l.Side) && aside == (side != "")
 	return l, ok
 }
 

@@ -167,10 +167,10 @@ func lineStatus(name string, l producer.Line, n int64, rates rateTable, pauses .
 	if l.Lane == producer.LaneBulk {
 		rate = min(rate, of.Bulk)
 	}
-	if l.Media {
+	if l.Side == producer.SideMedia {
 		rate = min(rate, of.Media)
 	}
-	s := LineStatus{Name: name, PageID: l.PageID, Lane: l.Lane, Media: l.Media, Waiting: n, Rate: rate}
+	s := LineStatus{Name: name, PageID: l.PageID, Lane: l.Lane, Media: l.Side == producer.SideMedia, Waiting: n, Rate: rate}
 	if rate > 0 {
 		s.ETA = time.Duration(float64(n) / (rate * (1 - rates.margin)) * float64(time.Second))
 	}
