@@ -20,6 +20,7 @@ const (
 	RuleWindow   = "window"   // no second has more calls than a page's limits allow
 	RulePause    = "pause"    // after a refusal that stops a page none is made until the stop ends
 	RuleTime     = "time"     // none is made before its time, after its expiry or after its end
+	RuleCount    = "count"    // the counts of a page are those of its outcomes
 )
 
 // grace is how long after a fact the fleet may still act on what was true before it: a job asks for its permit a moment
@@ -90,6 +91,7 @@ func Judge(r Record) Report {
 	for _, jobs := range t.threads {
 		t.judgeOrder(jobs)
 	}
+	t.judgeCounts()
 	for page := range t.pages {
 		t.judgeRates(page)
 		t.judgeStops(page)

@@ -28,7 +28,7 @@ func goodRun() *made {
 			Lane: producer.LaneBulk, Offered: at(2 * i), Stored: at(2*i + 1),
 		})
 		m.accept(i, 0, 1000+300*i)
-		m.Outcomes = append(m.Outcomes, producer.Outcome{JobID: fmt.Sprint("id", i), Key: fmt.Sprint(i), Kind: "sent", EndedAt: at(1060 + 300*i)})
+		m.Outcomes = append(m.Outcomes, producer.Outcome{JobID: fmt.Sprint("id", i), PageID: "1", Key: fmt.Sprint(i), Kind: "sent", EndedAt: at(1060 + 300*i)})
 	}
 	return m
 }
@@ -237,6 +237,10 @@ func TestJudge(t *testing.T) {
 		{"called after its end", func(m *made) {
 			m.refuse(5, 4000, 2, 0)
 		}, []string{"time 5"}},
+		{"the counts are right", func(m *made) { m.Counts = map[string]string{"1:accepted": "6", "1:sent": "6"} }, nil},
+		{"one is too high, another is not there", func(m *made) {
+			m.Counts = map[string]string{"1:sent": "7"}
+		}, []string{"count 1:accepted", "count 1:sent"}},
 		{"Redis lost the end of a job", func(m *made) {
 			m.accept(5, 0, 4000)
 			m.Events = append(m.Events, Event{Loses: true, From: at(2490), To: at(2600)})

@@ -18,6 +18,9 @@ type Record struct {
 	Calls []Call
 	// Outcomes are what the fleet reported.
 	Outcomes []producer.Outcome
+	// Counts are the fleet's own: how many jobs of a page were accepted and how many ended, by "<page>:<outcome>". Nil is
+	// not judged.
+	Counts map[string]string
 	// Rates are the limits of each page.
 	Rates map[string]pace.Rates
 	// FirstPause is the shortest pause for which the platform gave no length.

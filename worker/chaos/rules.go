@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
@@ -52,6 +53,27 @@ func (j *life) untrue(o producer.Outcome) string {
 		return "nobody asked for that"
 	}
 	return ""
+}
+
+// judgeCounts: the fleet counts each accepted job and each outcome once. That all jobs have ended is for judgeEnd to say.
+func (t *trial) judgeCounts() {
+	if t.Counts == nil {
+		return
+	}
+	want := map[string]int{}
+	for _, o := range t.Outcomes {
+		want[o.PageID+":"+string(o.Kind)]++
+		want[o.PageID+":accepted"]++
+	}
+	for name, text := range t.Counts {
+		if n, err := strconv.Atoi(text); err != nil || n != want[name] {
+			t.breaks(RuleCount, name, "the count is %s, there are %d outcomes", text, want[name])
+		}
+		delete(want, name)
+	}
+	for name, n := range want {
+		t.breaks(RuleCount, name, "there is no count, and there are %d outcomes", n)
+	}
 }
 
 // judgeDoubles: what was accepted twice, the outcome admits.

@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -14,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/sendapi/sandbox"
 	"github.com/sendpace/sendpace/worker/pace"
 )
@@ -133,8 +134,7 @@ func (r *run) await(ctx context.Context, jobs []draft) Record {
 			r.releaseHolds(ctx, s)
 		}
 		if err == nil && s.Done() || time.Now().After(end) {
-			record.Outcomes, err = r.outcomes(ctx)
-			require.NoError(r.t, err)
+			require.NoError(r.t, r.read(ctx, &record))
 			return record
 		}
 	}
@@ -148,30 +148,23 @@ func (r *run) releaseHolds(ctx context.Context, s *pace.Status) {
 	}
 }
 
-// outcomes reads what the fleet reported.
-func (r *run) outcomes(context.Context) ([]producer.Outcome, error) {
-	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
-	var found []producer.Outcome
-	for kind, list := range map[producer.OutcomeKind]func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
-		producer.Sent: inspector.ListCompletedTasks, producer.Failed: inspector.ListArchivedTasks,
-	} {
-		tasks, err := list(producer.DefaultQueue, asynq.PageSize(100_000))
-		if err != nil {
-			return nil, err
-		}
-		for _, task := range tasks {
-			job, err := producer.ParseJob(task.Payload)
-			if err != nil {
-				return nil, err
-			}
-			o := producer.Outcome{JobID: task.ID, Key: job.Key, Kind: kind, Reason: task.LastErr}
-			if bytes.HasPrefix([]byte(task.LastErr), []byte("expired")) {
-				o.Kind = producer.Expired
-			}
-			found = append(found, o)
-		}
+// read adds what the fleet reported to the record.
+func (r *run) read(ctx context.Context, record *Record) error {
+	keys := rediskeys.Keys{Queue: producer.DefaultQueue}
+	entries, err := r.rdb.XRange(ctx, keys.Stream(), "-", "+").Result()
+	if err != nil {
+		return err
 	}
-	return found, nil
+	for _, e := range entries {
+		var o producer.Outcome
+		text, _ := e.Values["o"].(string)
+		if err := json.Unmarshal([]byte(text), &o); err != nil {
+			return fmt.Errorf("outcome %s: %w", e.ID, err)
+		}
+		record.Outcomes = append(record.Outcomes, o)
+	}
+	record.Counts, err = r.rdb.HGetAll(ctx, keys.Outcomes()).Result()
+	return err
 }
 
 // release ends a pause or hold as an operator does who has mended its cause.

@@ -12,14 +12,13 @@ import (
 const storyMargin = 2 * time.Second
 
 // Story tells what is known of a job, in order of time: how it was enqueued, its calls, what was done to the fleet
-// meanwhile, and how it ended. Times are seconds since the run began.
+// meanwhile, and how it ended; empty if there is no such job. Times are seconds since the run began.
 func (r Record) Story(label string) string {
-	var job Job
-	for _, j := range r.Jobs {
-		if j.Label == label {
-			job = j
-		}
+	i := slices.IndexFunc(r.Jobs, func(j Job) bool { return j.Label == label })
+	if i < 0 {
+		return ""
 	}
+	job := r.Jobs[i]
 	lines := []moment{
 		{job.Offered, "offered to the producer"},
 		{job.Stored, "stored as " + job.ID},
