@@ -122,6 +122,10 @@ func TestJudge(t *testing.T) {
 		{"unknown, though it may be sent again", func(m *made) {
 			m.end(5, producer.Outcome{Kind: "unknown"})
 		}, []string{"untrue 5"}},
+		{"unknown, and it expired before it could be sent again", func(m *made) {
+			m.Jobs[5].ExpiresAt = at(4000)
+			m.end(5, producer.Outcome{Kind: "unknown", EndedAt: at(4001)})
+		}, nil},
 		{"cancelled by nobody", func(m *made) { m.end(5, producer.Outcome{Kind: "cancelled"}) }, []string{"untrue 5"}},
 		{"accepted twice, without a word", func(m *made) { m.accept(5, 0, 2780) }, []string{"double 5"}},
 		{"accepted twice, and the outcome says so", func(m *made) {

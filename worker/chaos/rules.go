@@ -46,8 +46,8 @@ func (j *life) untrue(o producer.Outcome) string {
 			return "the platform has accepted it"
 		}
 	case producer.Unknown:
-		if !j.Once {
-			return "its policy is to send again"
+		if late := !j.ExpiresAt.IsZero() && !o.EndedAt.Before(j.ExpiresAt); !j.Once && !late {
+			return "its policy is to send again, and there was time to"
 		}
 	default:
 		return "nobody asked for that"
@@ -202,7 +202,7 @@ func (t *trial) judgeWindows(name string, calls []Call, rate float64) {
 	var until time.Time // a run of windows that are over counts once
 	for i := size; i < len(calls); i++ {
 		from, to := calls[i-size].At, calls[i].At
-		if t.during(blurs, from.Add(-grace), to) {
+		if t.during(blurs, from, to) {
 			t.Blurred++
 			continue
 		}
