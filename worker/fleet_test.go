@@ -282,44 +282,6 @@ func TestAPageWithoutATokenIsHeldUntilAWorkerHasOne(t *testing.T) {
 	f.await(3, 10*time.Second)
 }
 
-func TestKilledWorker(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, map[string]pace.Rates{"1001": rate(100)}, 50*time.Millisecond)
-	f.enqueue("1001", 200, 50)
-	kill := f.process()
-	f.await(60, 20*time.Second)
-	kill(syscall.SIGKILL)
-	ctx := context.Background()
-	// asynq takes a task back a minute or two after its worker died. A lease that ended an hour ago spares the wait: a
-	// server looks for those when it starts.
-	require.Eventually(t, func() bool {
-		before := len(f.sandbox.Calls())
-		n := f.rdb.ZCard(ctx, "asynq:{messenger}:lease").Val()
-		return n == f.rdb.LLen(ctx, "asynq:{messenger}:active").Val() && before == len(f.sandbox.Calls())
-	}, 10*time.Second, 100*time.Millisecond)
-	inHand, err := f.rdb.ZRange(ctx, "asynq:{messenger}:lease", 0, -1).Result()
-	require.NoError(t, err)
-	require.NotEmpty(t, inHand)
-	for _, id := range inHand {
-		f.rdb.ZAdd(ctx, "asynq:{messenger}:lease", redis.Z{Score: float64(time.Now().Add(-time.Hour).Unix()), Member: id})
-	}
-	f.process()
-	require.Eventually(t, func() bool {
-		s, err := pace.ReadStatus(ctx, f.rdb, "")
-		require.NoError(t, err)
-		return s.Done()
-	}, 60*time.Second, 50*time.Millisecond)
-	times := map[int]int{}
-	twice := 0
-	for _, c := range f.sandbox.Accepted() {
-		if times[textOf(t, c)]++; times[textOf(t, c)] > 1 {
-			twice++
-		}
-	}
-	assert.Len(t, times, 200, "all is sent in the end")
-	assert.LessOrEqual(t, twice, len(inHand), "at most what was in flight is sent twice")
-}
-
 func TestStoppingWorkerGivesBackWhatItHasNotSent(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, map[string]pace.Rates{"1001": rate(100)}, 100*time.Millisecond)
@@ -354,7 +316,7 @@ func TestRedisOutageLosesAndDoublesNothing(t *testing.T) {
 	f.producer, err = producer.New(f.rdb, producer.Config{})
 	require.NoError(t, err)
 	f.enqueue("1001", 300, 300)
-	f.process()
+	stop := f.process()
 	f.await(100, 20*time.Second)
 	kill()
 	redistest.ServerAt(t, addr, aof...)
@@ -365,6 +327,12 @@ func TestRedisOutageLosesAndDoublesNothing(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 	assert.Len(t, calls, 300)
 	assert.Zero(t, overtaken(t, calls))
+	f.assertOneOutcomeEach(300)
+	for _, o := range f.records() {
+		assert.Equal(t, producer.Sent, o.Kind)
+		assert.Zero(t, o.ResentUnknown)
+	}
+	stop(syscall.SIGKILL) // Redis is the first to go when the test ends, and a worker waits for it
 }
 
 func TestJobsThatCannotBeSent(t *testing.T) {

@@ -126,6 +126,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
 		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamSize: cfg.StreamSize, Version: cfg.Version,
+		Observer: pacerLog{cfg.Log},
 		HasToken: func(page string) bool { _, ok := cfg.Pages[page]; return ok },
 	})
 	if err != nil {
@@ -162,7 +163,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { w.pacer.Run(aside, pacerLog{w.cfg.Log}) })
+	wg.Go(func() { w.pacer.Run(aside) })
 	defer w.leave(aside, stop, &wg)
 	if err := w.server.Start(w.handler); err != nil {
 		return fmt.Errorf("worker: %w", err)

@@ -25,7 +25,7 @@ const (
 	// then.
 	lostAfter = takeTimeout + time.Second
 	// ownEvery is the number of beats between two looks for such jobs.
-	ownEvery = 5
+	ownEvery = 3
 	// reapSize is how many jobs in hand one call looks at.
 	reapSize = 200
 )
@@ -73,8 +73,13 @@ type Observer interface {
 	TakenOver(id, token string, lost bool)
 }
 
+type noObserver struct{}
+
+func (noObserver) Error(error)                    {}
+func (noObserver) TakenOver(string, string, bool) {}
+
 // heartbeat beats until ctx ends, and takes care of the jobs that nobody else would settle.
-func (p *Pacer) heartbeat(ctx context.Context, o Observer) {
+func (p *Pacer) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -85,16 +90,17 @@ func (p *Pacer) heartbeat(ctx context.Context, o Observer) {
 		}
 		reap, err := p.beat(ctx)
 		if err == nil && (reap || n%ownEvery == 0) {
-			err = p.reap(ctx, reap, o)
+			err = p.reap(ctx, reap, lostAfter)
 		}
 		if err != nil && ctx.Err() == nil {
-			o.Error(err)
+			p.cfg.Observer.Error(err)
 		}
 	}
 }
 
-// reap looks at all jobs in hand once.
-func (p *Pacer) reap(ctx context.Context, others bool, o Observer) error {
+// reap looks at all jobs in hand once: at this worker's own that were handed out at least lost ago, and if it is to at those
+// of others.
+func (p *Pacer) reap(ctx context.Context, others bool, lost time.Duration) error {
 	k, flag := p.keys, 0
 	if others {
 		flag = 1
@@ -102,7 +108,7 @@ func (p *Pacer) reap(ctx context.Context, others bool, o Observer) error {
 	keys := []string{k.Active(), k.Lease(), k.Pending(), k.Groups(), k.Due(), k.Workers()}
 	for from := "-1"; from != "0"; {
 		args := append([]any{
-			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lostAfter.Microseconds(), flag,
+			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lost.Microseconds(), flag,
 		}, p.tokens()...)
 		found, err := reapScript.Run(ctx, p.rdb, keys, args...).StringSlice()
 		if err != nil {
@@ -116,7 +122,7 @@ func (p *Pacer) reap(ctx context.Context, others bool, o Observer) error {
 		}
 		from = found[0]
 		for rest := found[1:]; len(rest) > 0; rest = rest[3:] {
-			o.TakenOver(rest[1], rest[2], rest[0] == "lost")
+			p.cfg.Observer.TakenOver(rest[1], rest[2], rest[0] == "lost")
 		}
 	}
 	return nil

@@ -131,7 +131,8 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	return got, nil
 }
 
-// recoverFrom waits a little after an error of Redis. A Redis that came back empty gets its rates again.
+// recoverFrom waits a little after an error of Redis. A Redis that came back empty gets its rates again. The answer that was
+// an error may have handed out a job: while nothing is asked, each one that this worker has not heard of is such a job.
 func (p *Pacer) recoverFrom(ctx context.Context) {
 	pause := time.NewTimer(errorPause)
 	defer pause.Stop()
@@ -142,7 +143,10 @@ func (p *Pacer) recoverFrom(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	_ = p.restoreRates(ctx) // if Redis is still in trouble, the next question says so
+	// If Redis is still in trouble, the next question says so.
+	if p.restoreRates(ctx) == nil {
+		_ = p.reap(ctx, false, 0)
+	}
 }
 
 // hand opens the hand of the job that was handed out, and passes its message to asynq.

@@ -53,9 +53,9 @@ func (d *desk) lose(id string) {
 	ctx := context.Background()
 	d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: 1, Member: d.id})
 	seen := &watcher{}
-	other, err := New(d.rdb, Config{})
+	other, err := New(d.rdb, Config{Observer: seen})
 	require.NoError(d.t, err)
-	require.NoError(d.t, other.reap(ctx, true, seen))
+	require.NoError(d.t, other.reap(ctx, true, lostAfter))
 	require.Contains(d.t, seen.back, id)
 }
 
@@ -451,10 +451,11 @@ func TestReapPutsBackWhatNobodyWouldSettle(t *testing.T) {
 		d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: float64(time.Now().Add(-deadAfter).UnixMicro()), Member: dead.id})
 
 		seen := &watcher{}
-		require.NoError(t, d.reap(ctx, false, seen))
+		d.cfg.Observer = seen
+		require.NoError(t, d.reap(ctx, false, lostAfter))
 		assert.Equal(t, []string{lostAnswer}, seen.back, "not the reaper: its own alone")
-		seen = &watcher{}
-		require.NoError(t, d.reap(ctx, true, seen))
+		seen.back = nil
+		require.NoError(t, d.reap(ctx, true, lostAfter))
 		assert.ElementsMatch(t, []string{ofDead, oldOver}, seen.back)
 		assert.Equal(t, []string{"no-task"}, seen.lost)
 		assert.ElementsMatch(t, []string{ofAlive, mine, old}, d.rdb.LRange(ctx, d.keys.Active(), 0, -1).Val())
@@ -478,7 +479,8 @@ func TestReapLooksAtAllJobsInHand(t *testing.T) {
 		}
 		require.NoError(t, d.Beat(ctx))
 		seen := &watcher{}
-		require.NoError(t, d.reap(ctx, true, seen))
+		d.cfg.Observer = seen
+		require.NoError(t, d.reap(ctx, true, lostAfter))
 		assert.ElementsMatch(t, append(want[:3:3], want[2*reapSize+1:]...), seen.back)
 	})
 }

@@ -58,6 +58,8 @@ type Config struct {
 	// HasToken tells which pages this worker has a token for. It releases those that another one held because it has none.
 	// nil means none.
 	HasToken func(page string) bool
+	// Observer is told what happens beside sending. nil means nobody is.
+	Observer Observer
 	// StreamSize is how many outcome records the stream keeps, about. Default 100,000.
 	StreamSize int64
 	// Version is that of the program, for people who look at the workers.
@@ -81,6 +83,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Places == 0 {
 		c.Places = 1
+	}
+	if c.Observer == nil {
+		c.Observer = noObserver{}
 	}
 	if c.StreamSize == 0 {
 		c.StreamSize = 100_000
@@ -154,10 +159,10 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 
 // Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for
 // being woken and sweeps the claims.
-func (p *Pacer) Run(ctx context.Context, o Observer) {
+func (p *Pacer) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { p.heartbeat(ctx, o) })
+	wg.Go(func() { p.heartbeat(ctx) })
 	wake := p.rdb.Subscribe(ctx, p.keys.Wake())
 	defer wake.Close()
 	sweep := time.NewTicker(sweepEvery)
@@ -174,7 +179,7 @@ func (p *Pacer) Run(ctx context.Context, o Observer) {
 			}
 		case <-sweep.C:
 			if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
-				o.Error(err)
+				p.cfg.Observer.Error(err)
 			}
 		}
 	}
