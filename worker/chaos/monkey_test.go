@@ -95,14 +95,13 @@ func (r *run) killRedis(ctx context.Context, away time.Duration) {
 	wait(ctx, away)
 	r.fail(start())
 	wait(ctx, settleTime)
-	event := Event{What: "Redis was killed and came back", From: from, To: time.Now(), Deafens: true}
-	if event.Loses = r.store.loses; event.Loses {
-		event.From = from.Add(-lag)
+	r.note(Event{What: "Redis was killed and came back", From: from, To: time.Now(), Deafens: true})
+	if r.store.loses {
+		r.note(Event{What: "what Redis had acknowledged may be lost", From: from.Add(-lag), To: from.Add(lag), Loses: true})
 	}
-	r.note(event)
 }
 
-// lag is more than a replica is behind its master on one machine.
+// lag is more than a replica is behind its master on one machine, and more than a call takes whose job was handed out before.
 const lag = time.Second
 
 // drawBreak spoils the way to Redis, or the one to the platform.
