@@ -94,7 +94,7 @@ func TestPacingInABubble(t *testing.T) {
 
 		w, err := worker.New(rdb, client, worker.Config{
 			Pages: map[string]sendapi.Page{"1001": {ID: "1001", Token: "t"}},
-			Rates: rate(2), Concurrency: 4,
+			Rates: rate(2), Concurrency: 4, Steady: true,
 		})
 		require.NoError(t, err)
 		run, stop := context.WithCancel(ctx)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -115,24 +114,4 @@ func (d *delivery) ended(kind producer.OutcomeKind, cause error) producer.Outcom
 		o.Code, o.Subcode = e.Code, e.Subcode
 	}
 	return o
-}
-
-// answerOf is what an answer said of the limits, nil if there was none.
-func answerOf(page string, resp *sendapi.Response, err error) *pace.Answer {
-	var usage sendapi.Usage
-	switch e := sendError(err); {
-	case err == nil && resp != nil:
-		usage = resp.Usage
-	case e != nil && e.Status != 0:
-		usage = e.Usage
-	default:
-		return nil
-	}
-	percent := func(l sendapi.Load) float64 {
-		if !l.Known {
-			return -1
-		}
-		return l.Max()
-	}
-	return &pace.Answer{OK: err == nil, PageUsage: percent(usage.Messaging(page)), AppUsage: percent(usage.App)}
 }

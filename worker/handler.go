@@ -139,7 +139,7 @@ func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, 
 	}
 	s := pace.Settlement{
 		Outcome: d.ended(next.outcome, err), Unknown: next.unknown, Retry: next.retry, Counted: !next.free,
-		Answer: answerOf(d.job.PageID, resp, err),
+		Report: reportOf(d.job.PageID, resp, err),
 	}
 	s.Outcome.Attempts = d.attempt
 	switch {
@@ -227,7 +227,7 @@ func (h *handler) end(ctx context.Context, d *delivery, kind producer.OutcomeKin
 
 // settle ends the hand, and logs the outcome that the job ended with.
 func (h *handler) settle(ctx context.Context, d *delivery, s pace.Settlement) {
-	s.Recipient, s.Line = d.route.Recipient, d.route.Line
+	s.Recipient = d.route.Recipient
 	o, err := h.pacer.Settle(ctx, d.hand, s)
 	switch {
 	case errors.Is(err, pace.ErrGone):

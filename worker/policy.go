@@ -89,6 +89,26 @@ func limited(e *sendapi.Error, page string) decision {
 	return decision{scope: scopeOf(e, page), pause: e.RetryAfter}
 }
 
+// reportOf tells the pacer what an answer says about the pace.
+func reportOf(page string, resp *sendapi.Response, err error) pace.Report {
+	var e *sendapi.Error
+	var usage sendapi.Usage
+	answered := err == nil
+	switch {
+	case errors.As(err, &e):
+		usage = e.Usage
+		switch e.Kind {
+		case sendapi.KindRecipient, sendapi.KindWindow, sendapi.KindInvalid, sendapi.KindAttachment, sendapi.KindThreadControl:
+			answered = true
+		case sendapi.KindRateLimit:
+			answered = e.Scope == sendapi.ScopeThread
+		}
+	case resp != nil:
+		usage = resp.Usage
+	}
+	return pace.Report{Accepted: answered, PageUsage: usage.Messaging(page).Max(), AppUsage: usage.App.Max()}
+}
+
 // backoff doubles from attempt to attempt, with the upper half left to chance. asynq starts a retry up to a second early.
 func backoff(attempt int) time.Duration {
 	d := min(longestBackoff, firstBackoff<<min(attempt-1, 20))

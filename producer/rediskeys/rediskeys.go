@@ -51,8 +51,11 @@ func (k Keys) Completed() string { return k.Asynq("completed") }
 // Due is the sorted set of lines by the time, in us, that they are worth a look.
 func (k Keys) Due() string { return k.Own("due") }
 
-// Rates is the hash of the pages' rates.
-func (k Keys) Rates() string { return k.Own("rates") }
+// Rates holds the limits of a page, or of "default", which stands for all others. An empty name gives the prefix of all.
+func (k Keys) Rates(page string) string { return k.Own("rates:") + page }
+
+// RatedPages is the set of the pages that have limits of their own.
+func (k Keys) RatedPages() string { return k.Rates("pages") }
 
 // Busy is the hash of the recipients' claims: "<page>:<recipient>" to the id of the job that goes before all others.
 func (k Keys) Busy() string { return k.Own("busy") }
@@ -60,7 +63,16 @@ func (k Keys) Busy() string { return k.Own("busy") }
 // Parked is the sorted set of jobs that stepped aside for another one to the same recipient.
 func (k Keys) Parked(page, recipient string) string { return k.Own("parked:") + page + ":" + recipient }
 
-// Slots holds the next free slot of each limit of a page.
+// Threads is the sorted set of recipients, "<page>:<recipient>", by the time, in us, from which the next message may go to them.
+func (k Keys) Threads() string { return k.Own("threads") }
+
+// Adapt holds how the pace of a page, or of the app, adapts below its rates.
+func (k Keys) Adapt(scope string) string { return k.Own("adapt:") + scope }
+
+// Budget is the hash of the sends of a page, or of the app, by quarters of an hour.
+func (k Keys) Budget(scope string) string { return k.Own("budget:") + scope }
+
+// Slots holds the last slot that was taken of each limit of a page.
 func (k Keys) Slots(page string) string { return k.Own("slots:") + page }
 
 // Pause holds the reason of the pause or hold of a page, or of the whole app.

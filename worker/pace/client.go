@@ -57,10 +57,8 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	end := time.NewTimer(time.Second)
 	defer end.Stop()
 	for {
-		select {
-		case <-p.draining:
+		if !p.rest(end.C) {
 			return answer(nil, redis.Nil)
-		default:
 		}
 		got, err := p.take(ctx, keys, args)
 		if err != nil {
@@ -70,19 +68,6 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 		if got.verb == "job" || got.verb == "task" {
 			return p.hand(got)
 		}
-		if p.more {
-			continue // nothing is due in the lines: on with the tasks outside of them
-		}
-		pause := time.NewTimer(waitOf(got))
-		select {
-		case <-pause.C:
-		case <-p.woken:
-		case <-p.draining:
-		case <-end.C:
-			pause.Stop()
-			return answer(nil, redis.Nil)
-		}
-		pause.Stop()
 	}
 }
 
@@ -117,17 +102,19 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		last = 1
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
-		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Rates(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
+		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
 		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		lookoutTTL.Milliseconds()))
+		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.crowded()))
 	if err != nil {
 		return reply{}, err
 	}
-	p.clock.observe(got.now, time.Now())
+	now := time.Now()
+	p.clock.observe(got.now, now)
 	p.lineNext = got.verb == "task"
 	if look == 1 {
 		p.more = got.verb == "task"
 	}
+	p.askAt = now.Add(p.waitOf(got))
 	return got, nil
 }
 
@@ -168,21 +155,6 @@ func (p *Pacer) discard(h *Hand, raw string) error {
 	}
 	_, err := p.Settle(context.Background(), h, Settlement{Outcome: o})
 	return err
-}
-
-// waitOf is how long to wait before the next question.
-func waitOf(r reply) time.Duration {
-	switch r.verb {
-	case "again":
-		return 0
-	case "standby":
-		return standbyEvery
-	}
-	us, err := r.us(0)
-	if err != nil || us < 0 {
-		return pollEvery
-	}
-	return min(pollEvery, time.Duration(us)*time.Microsecond)
 }
 
 // answer makes the reply that asynq reads.

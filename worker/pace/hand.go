@@ -2,9 +2,8 @@ package pace
 
 import (
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/sendpace/sendpace/producer"
 )
 
 // handTimeout is what asynq is told of each task, in place of its own timeout and deadline: asynq ends a run that takes
@@ -26,7 +25,9 @@ type Hand struct {
 	Payload []byte
 
 	token string
-	line  string // where it was taken from; empty: from no line
+	page  string // of the line that it was taken from; empty: from no line
+	line  string // whose limits it is subject to
+	moved string // where it goes back to, if it was taken from no line, or not from one of its own
 	slot  int64  // us, 0: none
 	msg   message
 }
@@ -36,6 +37,7 @@ func (p *Pacer) newHand(got reply) (*Hand, error) {
 	h := &Hand{ID: got.args[0], token: p.id + ":" + strconv.FormatInt(got.now, 10)}
 	if got.verb == "job" {
 		h.line = got.args[2]
+		h.page, _, _ = strings.Cut(h.line, ":")
 		h.slot, _ = got.us(3) // a job without a slot asks for one
 	}
 	m, err := readMessage([]byte(got.args[1]))
@@ -51,10 +53,7 @@ func (p *Pacer) newHand(got reply) (*Hand, error) {
 }
 
 // PageID is the page of the line that the job was taken from; empty if it came from none.
-func (h *Hand) PageID() string {
-	l, _ := producer.ParseLine(h.line)
-	return l.PageID
-}
+func (h *Hand) PageID() string { return h.page }
 
 // forAsynq is the message as asynq gets to see it.
 func (h *Hand) forAsynq() string {

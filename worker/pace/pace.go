@@ -17,13 +17,10 @@ import (
 const (
 	// lookEvery is how often a worker that is busy looks for new lines and for tasks outside of the lines.
 	lookEvery = 10 * time.Millisecond
-	// pollEvery is how often the lookout asks while nothing is due. It bounds how long a job that comes to an idle fleet
-	// waits to be noticed.
-	pollEvery = 20 * time.Millisecond
 	// standbyEvery is how often the other workers ask.
 	standbyEvery = 250 * time.Millisecond
-	// lookoutTTL is how long a lookout that died is waited for. With standbyEvery it bounds how long the fleet can stand
-	// still then.
+	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With standbyEvery it bounds how long
+	// the fleet can stand still then.
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
@@ -67,6 +64,11 @@ type Config struct {
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
+	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job that comes to an idle fleet waits to
+	// be noticed. Default 20 ms.
+	Poll time.Duration
+	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
+	Steady bool
 }
 
 func (c Config) withDefaults() Config {
@@ -76,6 +78,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
+	set(&c.Poll, 20*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
@@ -100,6 +103,9 @@ func (c Config) validate() error {
 	}
 	if c.Lead < 0 || c.Lead > 10*time.Second {
 		errs = append(errs, fmt.Errorf("pace: Lead %v: must be from 0 to 10s", c.Lead))
+	}
+	if c.Poll < time.Millisecond || c.Poll > time.Minute {
+		errs = append(errs, fmt.Errorf("pace: Poll %v: must be from 1ms to 1m", c.Poll))
 	}
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
@@ -135,6 +141,7 @@ type Pacer struct {
 	rates []any            // what SetRates wrote
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
+	askAt    time.Time // when the next question is worth it
 	lastLook time.Time
 	more     bool // there was a task outside of the lines, and may be another
 	lineNext bool // it is the lines' turn
@@ -195,7 +202,7 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	}
 	cursor := "0"
 	for {
-		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups()},
+		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups(), p.keys.Threads()},
 			cursor, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Text()
 		if err != nil {
 			return fmt.Errorf("pace: sweep: %w", err)

@@ -34,9 +34,12 @@ type desk struct {
 func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[string]Rates) *desk {
 	t.Helper()
 	rdb := redistest.Client(t, addr)
+	if cfg.Places == 0 {
+		cfg.Places = 1000 // a page has half of them at most
+	}
 	p, err := New(rdb, cfg)
 	require.NoError(t, err)
-	require.NoError(t, p.SetRates(context.Background(), rates, pages))
+	require.NoError(t, p.SetRates(context.Background(), Limits{Others: rates, Pages: pages}))
 	prod, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
 	return &desk{Pacer: p, t: t, producer: prod, taken: map[string]*Hand{}}
@@ -115,7 +118,7 @@ func (d *desk) putBack(id string, r producer.Route, where Where) {
 func (d *desk) settleAs(id string, r producer.Route, s Settlement) producer.Outcome {
 	d.t.Helper()
 	s.Outcome.JobID, s.Outcome.PageID, s.Outcome.Lane = id, r.Line.PageID, r.Line.Lane
-	s.Recipient, s.Line = r.Recipient, r.Line
+	s.Recipient = r.Recipient
 	o, err := d.Settle(context.Background(), d.taken[id], s)
 	require.NoError(d.t, err)
 	d.End(d.taken[id])
@@ -429,7 +432,8 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	for name, src := range map[string]string{
 		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
 		"permit": libLua + permitLua, "settle": libLua + settleLua, "beat": beatLua, "reap": reapLua,
-		"pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
+		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
+		"rates": ratesLua, "explain": libLua + explainLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}
@@ -438,10 +442,10 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	take := redis.NewScript("#!lua\n" + libLua + takeLua)
 	keys := []string{
 		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
-		d.keys.Groups(), d.keys.Due(), d.keys.Rates(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
+		d.keys.Groups(), d.keys.Due(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
 	}
 	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
-		1000, d.id, 1, 0, 500))
+		1000, d.id, 1, 0, 500, ""))
 	require.NoError(t, err)
 	assert.Equal(t, a, got.args[0])
 	d.note(got)
@@ -462,9 +466,9 @@ func TestClockFollowsTheFastestReply(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1})
+	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1, Poll: time.Hour})
 	require.Error(t, err)
-	for _, field := range []string{"Margin", "Lead", "Places"} {
+	for _, field := range []string{"Margin", "Lead", "Places", "Poll"} {
 		assert.ErrorContains(t, err, field)
 	}
 }
@@ -473,7 +477,7 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
-		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		for i := range 6 {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}

@@ -46,7 +46,7 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
 	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
-		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text).Int64()
+		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, !p.cfg.Steady).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}

@@ -61,8 +61,9 @@ type Ask struct {
 // there is one soon. After any verdict but Go the slot may be given back with [Pacer.Unused]. The error is Redis's, or
 // ctx's; the job may be marked then, and is to be settled.
 func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
-	if l, _ := producer.ParseLine(h.line); l.PageID != a.Route.Line.PageID || l.Lane != a.Route.Line.Lane {
-		h.line, h.slot = "", 0 // it stood in a line of another name: that slot was not its own
+	if !ofLane(h.line, a.Route.Line) {
+		h.moved, h.slot = home(a.Route.Line), 0 // it stood in a line of another name: that slot was not its own
+		h.line = h.moved
 	}
 	for {
 		if h.slot == 0 || !claimedBy(h.ID, a.Route.Recipient) {
@@ -98,22 +99,31 @@ var whyBack = map[Where]string{
 	park: "an earlier message to this recipient is first",
 }
 
-// claimedBy is true if take could claim the job's recipient by the id alone.
-func claimedBy(id, recipient string) bool { return strings.HasSuffix(id, "-"+recipient) }
+// claimedBy is true if take could claim the job's recipient by the id alone. See recipient_of in lib.lua.
+func claimedBy(id, recipient string) bool {
+	return len(id) == 35 && strings.IndexByte("-mrb", id[26]) >= 0 && id[27:] == recipient
+}
+
+// home is the line that the jobs of a lane wait in; take moves those that a limit of their own holds up on to side lines.
+func home(l producer.Line) string { return l.PageID + ":" + string(l.Lane) }
+
+// ofLane is true for the lane's line and its side lines.
+func ofLane(line string, l producer.Line) bool {
+	return line == home(l) || strings.HasPrefix(line, home(l)+":")
+}
 
 // admit asks for a slot, or for the recipient where there is a slot.
 func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, error) {
-	line, k := r.Line.String(), p.keys
+	k := p.keys
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{k.Line(line), k.Rates(), k.Busy(), k.Pause(App), k.Pause(r.Line.PageID), k.Due(), k.Task(h.ID)},
-		k.Task(""), k.Own(""), h.ID, line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), h.token))
+		[]string{k.Line(h.line), k.Busy(), k.Due(), k.Task(h.ID)},
+		k.Task(""), k.Own(""), h.ID, h.line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), string(r.Class), h.token))
 	if err != nil {
 		return Permit{}, fmt.Errorf("pace: admit: %w", err)
 	}
 	p.clock.observe(got.now, time.Now())
 	switch got.verb {
-	case "job":
-		h.line = line
+	case "slot":
 		h.slot, err = got.us(0)
 		return Permit{Verdict: Go}, err
 	case "gone":
@@ -134,7 +144,7 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 	k := p.keys
 	got, err := readReply(permitScript.Run(ctx, p.rdb,
 		[]string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page)},
-		h.token, unanswered, a.Route.Recipient, suppress, h.line))
+		h.token, unanswered, a.Route.Recipient, suppress, h.moved))
 	if err == nil {
 		p.clock.observe(got.now, time.Now())
 		var res Permit
@@ -198,8 +208,8 @@ func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
 	if h.slot == 0 || late <= 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Rates()},
-		p.keys.Own(""), h.line, h.slot, h.slot+late.Microseconds()).Err()
+	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()},
+		p.keys.Own(""), h.line, h.ID, h.slot, h.slot+late.Microseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}
@@ -211,7 +221,7 @@ func (p *Pacer) Unused(ctx context.Context, h *Hand) error {
 	if h.slot == 0 {
 		return nil
 	}
-	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Rates(), p.keys.Due()}, p.keys.Own(""), h.line, h.slot).Err()
+	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Due()}, p.keys.Own(""), h.line, h.ID, h.slot).Err()
 	if err != nil {
 		return fmt.Errorf("pace: unused: %w", err)
 	}

@@ -9,7 +9,7 @@
 -- ARGV[2] 'resend' or 'never': what to do where an earlier send has no known answer
 -- ARGV[3] recipient, as a hash
 -- ARGV[4] 1: refuse suppressed recipients
--- ARGV[5] line
+-- ARGV[5] line, where the task does not say right where it goes back to; else empty
 --
 -- Returns {now, 'go', step, resent, ids}  send the step; resent times its answer was not known before; ids: messages so far
 --         {now, 'gone'}                   the job is not in this hand any more
@@ -52,5 +52,8 @@ if mark and not starts_with(mark, ARGV[1] .. ' ') then
   resent = resent + 1
   redis.call('HSET', KEYS[1], 'resent', resent)
 end
-redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. ' ' .. step, 'line', ARGV[5])
+redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. ' ' .. step)
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'line', ARGV[5])
+end
 return {stamp, 'go', step, string.format('%d', resent), ids}

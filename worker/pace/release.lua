@@ -19,7 +19,5 @@ end
 local found = redis.call('DEL', KEYS[1])
 redis.call('DEL', KEYS[2])
 local t = redis.call('TIME')
-for _, lane in ipairs({'realtime', 'bulk', 'realtime:media', 'bulk:media'}) do
-  redis.call('ZADD', KEYS[3], 'XX', string.format('%.0f', t[1] * 1000000 + t[2]), ARGV[1] .. ':' .. lane)
-end
+look_again(KEYS[3], ARGV[1], string.format('%.0f', t[1] * 1000000 + t[2]))
 return found

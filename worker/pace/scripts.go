@@ -10,7 +10,9 @@ import (
 
 var (
 	//go:embed lib.lua
-	libLua string
+	linesLua string
+	//go:embed limits.lua
+	limitsLua string
 	//go:embed take.lua
 	takeLua string
 	//go:embed admit.lua
@@ -33,7 +35,14 @@ var (
 	releaseLua string
 	//go:embed sweep.lua
 	sweepLua string
+	//go:embed rates.lua
+	ratesLua string
+	//go:embed explain.lua
+	explainLua string
 )
+
+// libLua is what the scripts share.
+var libLua = linesLua + limitsLua
 
 var (
 	takeScript    = redis.NewScript(libLua + takeLua)
@@ -44,9 +53,11 @@ var (
 	settleScript  = redis.NewScript(libLua + settleLua)
 	beatScript    = redis.NewScript(beatLua)
 	reapScript    = redis.NewScript(reapLua)
-	pauseScript   = redis.NewScript(pauseLua)
-	releaseScript = redis.NewScript(releaseLua)
+	pauseScript   = redis.NewScript(libLua + pauseLua)
+	releaseScript = redis.NewScript(libLua + releaseLua)
 	sweepScript   = redis.NewScript(libLua + sweepLua)
+	ratesScript   = redis.NewScript(ratesLua)
+	explainScript = redis.NewScript(libLua + explainLua)
 )
 
 // reply is what take, admit and permit answer: the server's time, a verb, and the verb's own values.
@@ -58,7 +69,7 @@ type reply struct {
 
 // arity is how many values follow each verb.
 var arity = map[string]int{
-	"job": -1, "task": 2, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
+	"job": 6, "task": 2, "slot": 1, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
 	"go": 3, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1,
 }
 
@@ -72,7 +83,7 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 		return reply{}, fmt.Errorf("pace: script answered %d values", len(parts))
 	}
 	r := reply{verb: parts[1], args: parts[2:]}
-	if n, ok := arity[r.verb]; !ok || (n >= 0 && n != len(r.args)) {
+	if n, ok := arity[r.verb]; !ok || n != len(r.args) {
 		return reply{}, fmt.Errorf("pace: script answered %q with %d values", r.verb, len(r.args))
 	}
 	r.now, err = strconv.ParseInt(parts[0], 10, 64)

@@ -43,8 +43,6 @@ type Settlement struct {
 	Outcome producer.Outcome
 	// Recipient is the job's, as [producer.RecipientHash] makes it; empty if it is not known.
 	Recipient string
-	// Line is where a job goes back to that came from no line.
-	Line producer.Line
 	// Retry is how long the job waits for its next try.
 	Retry time.Duration
 	// Counted is true if the retry is to count as an attempt.
@@ -58,16 +56,8 @@ type Settlement struct {
 	Step int
 	// Suppress is how long nothing more is sent to the recipient; zero means that it may be.
 	Suppress time.Duration
-	// Answer is what the send's answer said of the limits; nil where there was none.
-	Answer *Answer
-}
-
-// Answer is what an answer of the platform says of the limits.
-type Answer struct {
-	// OK is true if the message was accepted.
-	OK bool
-	// PageUsage and AppUsage are in percent of what is allowed; below zero where nothing was said.
-	PageUsage, AppUsage float64
+	// Report is what the send's answer said about the pace; the zero value for a job that was not sent.
+	Report Report
 }
 
 // ErrGone means that a job was not in the hand any more that was to be settled: it was taken over by another one.
@@ -152,7 +142,7 @@ type decision struct {
 	StreamSize  int64                `json:"stream_size,string"`
 	Page        string               `json:"page"`
 	Recipient   string               `json:"recipient"`
-	Line        string               `json:"line"`
+	Line        string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
 	Broadcast   string               `json:"broadcast,omitempty"`
 	Counted     bool                 `json:"counted"`
 	Unknown     bool                 `json:"unknown"`
@@ -160,8 +150,8 @@ type decision struct {
 	IDs         string               `json:"ids,omitempty"`
 	Suppress    int64                `json:"suppress,omitempty"` // us
 	OK          int                  `json:"ok"`
-	UsagePage   *float64             `json:"usage_page,omitempty"`
-	UsageApp    *float64             `json:"usage_app,omitempty"`
+	UsagePage   int                  `json:"usage_page"` // percent, -1: not known
+	UsageApp    int                  `json:"usage_app"`
 }
 
 func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
@@ -215,19 +205,14 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	d := decision{
 		Kind: o.Kind, Day: now.UTC().Format(time.DateOnly), DayUntil: now.Add(statsTTL).Unix(),
 		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamSize: p.cfg.StreamSize,
-		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.lineOr(s.Line),
+		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,
 		Counted: s.Counted, Unknown: s.Unknown, Suppress: s.Suppress.Microseconds(),
 	}
 	if s.Step > 0 {
 		ids, _ := json.Marshal(o.MessageIDs) // texts can always be encoded
 		d.Step, d.IDs = strconv.Itoa(s.Step), string(ids)
 	}
-	if a := s.Answer; a != nil {
-		d.UsagePage, d.UsageApp = &a.PageUsage, &a.AppUsage
-		if a.OK {
-			d.OK = 1
-		}
-	}
+	d.OK, d.UsagePage, d.UsageApp = s.Report.encode(p.cfg.Steady)
 	retention := h.msg.numbers[fieldRetention]
 	switch {
 	case o.Kind == "" && s.Retry > 0:
@@ -264,12 +249,4 @@ func (h *Hand) encode(d decision, s Settlement, now time.Time) []byte {
 		return h.msg.with(edits...)
 	}
 	return nil
-}
-
-// lineOr is where the job goes back to: the line that it was taken from.
-func (h *Hand) lineOr(l producer.Line) string {
-	if h.line != "" {
-		return h.line
-	}
-	return l.String()
 }

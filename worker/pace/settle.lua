@@ -33,7 +33,7 @@
 
 local d = cjson.decode(ARGV[5])
 local tasks, groups = ARGV[1] .. 't:', ARGV[1] .. 'g:'
-local h = redis.call('HMGET', KEYS[1], 'state', 'owner', 'mark', 'result', 'cancel', 'acc', 'resent')
+local h = redis.call('HMGET', KEYS[1], 'state', 'owner', 'mark', 'result', 'cancel', 'acc', 'resent', 'line')
 local state, mark, result = h[1], h[3], h[4]
 local mine = mark and starts_with(mark, ARGV[4] .. ' ')
 
@@ -84,7 +84,7 @@ local function archive()
   drop(redis.call('ZRANGE', archived, '-inf', d.archive_from, 'BYSCORE'))
   drop(redis.call('ZRANGE', archived, 0, -d.archive_size))
   redis.call('HSET', KEYS[1], 'msg', ARGV[6], 'state', 'archived', 'result', ARGV[8])
-  redis.call('HDEL', KEYS[1], 'owner', 'mark', 'cancel', 'acc', 'resent')
+  redis.call('HDEL', KEYS[1], 'owner', 'mark', 'cancel', 'acc', 'resent', 'line')
   count({'processed', 'failed'})
 end
 
@@ -93,7 +93,7 @@ local function keep_or_delete()
   if d.place == 'completed' then
     redis.call('ZADD', ARGV[1] .. 'completed', d.score, ARGV[3])
     redis.call('HSET', KEYS[1], 'msg', ARGV[6], 'state', 'completed', 'result', ARGV[8])
-    redis.call('HDEL', KEYS[1], 'owner', 'mark', 'cancel', 'acc', 'resent')
+    redis.call('HDEL', KEYS[1], 'owner', 'mark', 'cancel', 'acc', 'resent', 'line')
   else
     redis.call('DEL', KEYS[1])
   end
@@ -136,16 +136,17 @@ local function retry()
 end
 
 local function line_up(now)
-  redis.call('HSET', KEYS[1], 'state', 'aggregating', 'group', d.line)
-  local page = parse_line(d.line)
+  local line = d.line or h[8]
+  redis.call('HSET', KEYS[1], 'state', 'aggregating', 'group', line)
+  local page = parse_line(line)
   local holder = d.to == 'park' and redis.call('HGET', KEYS[6], page .. ':' .. d.recipient)
   if holder and holder ~= ARGV[3] and not ended(tasks, holder) then
-    park(groups .. d.line, ARGV[2], d.line, page, d.recipient, ARGV[3], math.floor(now / 1000000))
+    park(groups .. line, ARGV[2], line, page, d.recipient, ARGV[3], math.floor(now / 1000000))
   else
-    redis.call('ZADD', groups .. d.line, d.to == 'head' and 0 or math.floor(now / 1000000), ARGV[3])
-    redis.call('ZADD', KEYS[5], string.format('%.0f', now), d.line)
+    redis.call('ZADD', groups .. line, d.to == 'head' and 0 or math.floor(now / 1000000), ARGV[3])
+    redis.call('ZADD', KEYS[5], string.format('%.0f', now), line)
   end
-  redis.call('SADD', KEYS[4], d.line)
+  redis.call('SADD', KEYS[4], line)
 end
 
 if state ~= 'active' or h[2] ~= ARGV[4] then
@@ -180,7 +181,5 @@ else
     line_up(now)
   end
 end
-if d.page and d.usage_page then
-  adapt_on_settle(ARGV[2], d.page, d.ok, d.usage_page, d.usage_app, now)
-end
+adapt_on_settle(ARGV[2], d.page, d.ok, d.usage_page, d.usage_app, now)
 return {'ok'}
