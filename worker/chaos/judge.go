@@ -18,6 +18,7 @@ const (
 	RuleOvertook = "overtook" // messages of a lane to a recipient arrive in the order of enqueueing
 	RuleBetween  = "between"  // and none between the tries or the steps of another
 	RuleWindow   = "window"   // no second has more calls than a page's limits allow
+	RuleThread   = "thread"   // and no recipient gets one sooner after the other than the page's spacing
 	RulePause    = "pause"    // after a refusal that stops a page none is made until the stop ends
 	RuleTime     = "time"     // none is made before its time, after its expiry or after its end
 	RuleCount    = "count"    // the counts of a page are those of its outcomes
@@ -90,6 +91,7 @@ func Judge(r Record) Report {
 	}
 	for _, jobs := range t.threads {
 		t.judgeOrder(jobs)
+		t.judgeSpacing(jobs)
 	}
 	t.judgeCounts()
 	for page := range t.pages {

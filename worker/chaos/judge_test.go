@@ -202,6 +202,15 @@ func TestJudge(t *testing.T) {
 			}
 			m.during(Event{Blurs: true})
 		}, nil},
+		{"two to one recipient too soon", func(m *made) {
+			m.Calls[5].At = at(2000)
+			m.Rates["1"] = pace.Rates{Page: 9, Bulk: 9, Media: 9, Thread: 250 * time.Millisecond}
+		}, []string{"thread 5"}},
+		{"two to one recipient too soon, and the way to the sandbox was slow", func(m *made) {
+			m.Calls[5].At = at(2000)
+			m.Rates["1"] = pace.Rates{Page: 9, Bulk: 9, Media: 9, Thread: 250 * time.Millisecond}
+			m.during(Event{Blurs: true})
+		}, nil},
 		{"a call during the page's pause", func(m *made) {
 			m.refuse(5, 2790, 613, 0)
 			m.accept(5, 0, 5800)

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -211,6 +212,25 @@ func (t *trial) judgeWindows(name string, calls []Call, rate float64) {
 			until = to
 			t.breaks(RuleWindow, calls[i].Label, "%s: %d calls in %v, %v/s are allowed; from %s",
 				name, size+1, to.Sub(from), rate, calls[i-size].Label)
+		}
+	}
+}
+
+// spacingSlack is how much closer than their slots two calls to a recipient may come by what happens on the way.
+const spacingSlack = 50 * time.Millisecond
+
+// judgeSpacing: a recipient's calls keep their distance.
+func (t *trial) judgeSpacing(jobs []*life) {
+	var calls []Call
+	for _, j := range jobs {
+		calls = append(calls, j.calls...)
+	}
+	slices.SortFunc(calls, func(a, b Call) int { return a.At.Compare(b.At) })
+	least := t.Rates[jobs[0].PageID].Thread - spacingSlack
+	for i := 1; i < len(calls); i++ {
+		from, to := calls[i-1].At, calls[i].At
+		if to.Sub(from) < least && !t.during(blurs, from, to) {
+			t.breaks(RuleThread, calls[i].Label, "called %v after job %s to the same recipient", to.Sub(from), calls[i-1].Label)
 		}
 	}
 }
