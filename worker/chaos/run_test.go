@@ -135,7 +135,12 @@ func (r *run) await(ctx context.Context, jobs []draft) Record {
 		if err == nil {
 			r.releaseHolds(ctx, s)
 		}
-		if err == nil && s.Done() || time.Now().After(end) {
+		late := time.Now().After(end)
+		if late && s != nil && !s.Done() {
+			text, _ := json.Marshal(s) // plain data
+			r.fail(fmt.Errorf("not done %v after the last disturbance: %s", r.drain, text))
+		}
+		if err == nil && s.Done() || late {
 			require.NoError(r.t, r.read(ctx, &record))
 			return record
 		}
