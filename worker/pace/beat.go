@@ -109,7 +109,7 @@ func (p *Pacer) reap(ctx context.Context, others bool, lost time.Duration) error
 	for from := "-1"; from != "0"; {
 		args := append([]any{
 			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lost.Microseconds(), flag,
-		}, p.tokens()...)
+		}, p.openHands()...)
 		found, err := reapScript.Run(ctx, p.rdb, keys, args...).StringSlice()
 		if err != nil {
 			return fmt.Errorf("pace: reap: %w", err)

@@ -52,6 +52,9 @@ func (p *Pacer) newHand(got reply) (*Hand, error) {
 	return h, nil
 }
 
+// name tells the hand from all others. Where a clock stands still two jobs can get one token.
+func (h *Hand) name() string { return h.token + " " + h.ID }
+
 // PageID is the page of the line that the job was taken from; empty if it came from none.
 func (h *Hand) PageID() string { return h.page }
 
@@ -67,9 +70,9 @@ func (p *Pacer) open(h *Hand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if old := p.fresh[h.ID]; old != nil {
-		delete(p.hands, old.token) // lost before its handler began, which will find none
+		delete(p.hands, old.name()) // lost before its handler began, which will find none
 	}
-	p.fresh[h.ID], p.hands[h.token] = h, h
+	p.fresh[h.ID], p.hands[h.name()] = h, h
 }
 
 // Begin returns the hand of a job that asynq runs, once. nil means that the job is not in this worker's hands any more.
@@ -85,7 +88,7 @@ func (p *Pacer) Begin(id string) *Hand {
 func (p *Pacer) End(h *Hand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.hands, h.token)
+	delete(p.hands, h.name())
 }
 
 func (p *Pacer) inHand() int {
@@ -94,13 +97,13 @@ func (p *Pacer) inHand() int {
 	return len(p.hands)
 }
 
-// tokens are those of all open hands.
-func (p *Pacer) tokens() []any {
+// openHands are the names of all open hands.
+func (p *Pacer) openHands() []any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tokens := make([]any, 0, len(p.hands))
-	for token := range p.hands {
-		tokens = append(tokens, token)
+	names := make([]any, 0, len(p.hands))
+	for name := range p.hands {
+		names = append(names, name)
 	}
-	return tokens
+	return names
 }

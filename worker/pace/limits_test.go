@@ -64,8 +64,7 @@ func (d *clockedDesk) drain() (jobs []handed) {
 // settle ends a job as sent, with what its answer said.
 func (d *clockedDesk) settle(id, psid string, r Report) {
 	d.t.Helper()
-	d.Report(id, r)
-	d.done(id, d.routeOf("1", psid))
+	d.settleAs(id, d.routeOf("1", psid), Settlement{Outcome: producer.Outcome{Kind: producer.Sent}, Report: r})
 }
 
 func (d *clockedDesk) status() *Status {
@@ -212,8 +211,7 @@ func TestTheAppsBudgetIsThatOfAllPages(t *testing.T) {
 	assert.Equal(t, "app budget", s.Lines[0].Limit)
 	assert.Equal(t, []int64{3, 3}, []int64{s.AppBudget, s.AppSpent})
 	// A job that was not sent gives its share back.
-	d.setTurn(jobs[2].id, turn{line: "1:bulk", slot: d.now.Add(jobs[2].slot).UnixMicro()})
-	require.NoError(t, d.Unused(context.Background(), jobs[2].id))
+	require.NoError(t, d.Unused(context.Background(), d.taken[jobs[2].id]))
 	require.NoError(t, d.SetRates(context.Background(), Limits{Others: fast, AppBudget: 3}))
 	assert.Len(t, d.drain(), 1)
 }
@@ -334,7 +332,8 @@ func TestUsageSlowsThePace(t *testing.T) {
 		t.Run(fmt.Sprint(row), func(t *testing.T) {
 			t.Parallel()
 			d := newClockedDesk(t, Config{}, fast)
-			d.settle(d.enqueue("1", "1", "x"), "1", Report{Accepted: true, PageUsage: row.page, AppUsage: row.app})
+			d.enqueue("1", "1", "x")
+			d.settle(d.next(), "1", Report{Accepted: true, PageUsage: row.page, AppUsage: row.app})
 			d.enqueue("1", "2", "x")
 			require.Equal(t, row.percent, d.status().Pages[0].Percent)
 			d.after(5*time.Minute - time.Second)
@@ -409,15 +408,18 @@ func TestAPageThatIsSlowLeavesRoomForOthers(t *testing.T) {
 	onBackends(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Places: 4}, fast, nil)
 		other := newDesk(t, addr, Config{Places: 4}, fast, nil)
+		var hands [3]*Hand
 		for i := range 3 {
-			d.setTurn(strconv.Itoa(i), turn{line: "1:bulk"})
+			hands[i] = &Hand{ID: strconv.Itoa(i), token: strconv.Itoa(i), page: "1"}
+			d.open(hands[i])
 		}
 		one := d.enqueue("1", "1", "x")
 		require.Equal(t, "lookout", d.ask().verb, "page 1 has three of four places")
 		two := d.enqueue("2", "1", "x")
 		assert.Equal(t, two, d.next())
 		assert.Equal(t, one, other.next(), "another worker has places for it")
-		d.Done("0")
+		d.End(hands[0])
+		d.End(d.taken[two])
 		three := d.enqueue("1", "2", "x")
 		assert.Equal(t, three, d.next(), "half of the places are not too many")
 	})
@@ -448,13 +450,10 @@ func TestASlotIsReportedAndMovedWithItsThread(t *testing.T) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Places: 10}, Rates{Page: 1e3, Bulk: 1e3, Media: 1e3, Thread: time.Second}, nil)
 		id := d.enqueue("1", "7", "x")
-		got := d.ask()
-		slot, err := got.us(3)
-		require.NoError(t, err)
-		d.setTurn(id, turn{line: "1:bulk", slot: slot})
-		require.NoError(t, d.Left(ctx, id, d.clock.at(slot+60_000)))
+		h := d.takeJob(id)
+		require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+60_000)))
 		at := d.rdb.ZScore(ctx, d.keys.Threads(), "1:"+producer.RecipientHash("1", "id:7")).Val()
-		assert.InDelta(t, slot+1_060_000, at, 2)
+		assert.InDelta(t, h.slot+1_060_000, at, 2)
 	})
 }
 

@@ -199,7 +199,8 @@ func (w *world) enqueue() {
 func (w *world) due() {
 	for _, j := range w.jobs {
 		if j.hand {
-			ctx, d := context.Background(), w.desk()
+			ctx, d := context.Background(), w.holder(j.id)
+			d.End(d.taken[j.id])
 			d.rdb.LRem(ctx, d.keys.Active(), 0, j.id)
 			d.rdb.LPush(ctx, d.keys.Pending(), j.id)
 			j.hand = false
@@ -352,16 +353,14 @@ func (w *world) settleOne() {
 }
 
 func (w *world) settle(j *modelJob, how int) {
-	d, ok := w.desk(), how > 1
+	d, ok := w.holder(j.id), how > 1
 	route := producer.Route{Line: producer.Line{PageID: j.page, Lane: j.lane}, Recipient: recipientOf(j.id)}
-	d.Report(j.id, Report{Accepted: ok})
 	now := w.clock()
-	if how == 0 {
-		d.putBack(j.id, route, "head")
-	} else {
-		d.done(j.id, route)
-		j.ended = true
+	s := Settlement{Report: Report{Accepted: ok}}
+	if how > 0 {
+		s.Outcome.Kind, j.ended = producer.Sent, true
 	}
+	d.settleAs(j.id, route, s)
 	j.hand = false
 	for _, name := range []string{App, j.page} {
 		s := w.scopes[name]
@@ -373,6 +372,15 @@ func (w *world) settle(j *modelJob, how int) {
 			s.probeUntil = 0
 		}
 	}
+}
+
+// holder is the desk that has the job in hand.
+func (w *world) holder(id string) *desk {
+	i := slices.IndexFunc(w.desks, func(d *desk) bool {
+		return d.taken[id] != nil && slices.Contains(d.openHands(), any(d.taken[id].name()))
+	})
+	require.GreaterOrEqual(w.t, i, 0, id)
+	return w.desks[i]
 }
 
 func (w *world) someScope() string { return []string{"1", "2", App}[w.rnd.IntN(3)] }

@@ -137,7 +137,7 @@ type Pacer struct {
 
 	mu    sync.Mutex
 	fresh map[string]*Hand // hands that asynq has not run yet, by the job's id
-	hands map[string]*Hand // all open hands, by token
+	hands map[string]*Hand // all open hands, by name
 	rates []any            // what SetRates wrote
 
 	// Used by dequeue alone, which asynq calls from one goroutine.

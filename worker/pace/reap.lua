@@ -15,7 +15,7 @@
 -- ARGV[6] us without a beat after which a worker counts as dead
 -- ARGV[7] us after which a worker has surely seen, or lost, the answer that handed it a job
 -- ARGV[8] 1: look for the jobs of the dead too
--- ARGV[9] and on: tokens of the hands that are open in the asking worker
+-- ARGV[9] and on: '<token> <id>' of the hands that are open in the asking worker
 --
 -- Returns {next, verb, id, token, ...}   next: where to go on, 0 at the end; then three values for each job found:
 --         'back'  put back to the head of its line, or of pending if it came from no line
@@ -81,7 +81,7 @@ for _, id in ipairs(ids) do
   else
     local held = ARGV[8] ~= '1'
     if worker == ARGV[3] then
-      held = open[h[2]] or now - since <= tonumber(ARGV[7])
+      held = open[h[2] .. ' ' .. id] or now - since <= tonumber(ARGV[7])
     elseif worker then
       held = held or alive(worker)
     else
