@@ -82,7 +82,7 @@ func (p *Producer) Outcomes(ctx context.Context, f Follow, handle func(context.C
 		switch {
 		case w.refused != nil:
 			return w.refused
-		case ctx.Err() != nil:
+		case over(ctx):
 			return nil
 		case isFinal(err):
 			return fmt.Errorf("outcomes: %w", err)
@@ -120,7 +120,7 @@ func (w *follower) follow(ctx context.Context) error {
 	if err := w.unfinished(ctx); err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
+	for !over(ctx) {
 		if err := w.takeOver(ctx); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (w *follower) makeGroup(ctx context.Context) error {
 
 // unfinished deals with what this consumer was given before: by an earlier run, or in an answer that was lost.
 func (w *follower) unfinished(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for !over(ctx) {
 		given, err := w.p.rdb.XReadGroup(ctx, w.readArgs("0")).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return err
@@ -182,7 +182,7 @@ func (w *follower) takeOver(ctx context.Context) error {
 	if time.Since(w.claimed) < w.cfg.MinIdle/2 {
 		return nil
 	}
-	for start := "0-0"; ctx.Err() == nil; {
+	for start := "0-0"; !over(ctx); {
 		messages, next, dropped, err := w.p.rdb.XAutoClaimWithDeleted(ctx, &redis.XAutoClaimArgs{
 			Stream: w.p.keys.Stream(), Group: w.cfg.Group, Consumer: w.cfg.Consumer,
 			MinIdle: w.cfg.MinIdle, Start: start, Count: int64(w.cfg.Batch),
@@ -238,7 +238,7 @@ func recordsOf(messages []redis.XMessage) []Record {
 // deliver calls handle with each record, and acknowledges those that it has dealt with.
 func (w *follower) deliver(ctx context.Context, records []Record) error {
 	for _, r := range records {
-		if ctx.Err() != nil {
+		if over(ctx) {
 			break
 		}
 		if w.refused = w.handle(ctx, r); w.refused != nil {

@@ -56,10 +56,10 @@ func (p *Producer) ReadOutcomes(ctx context.Context, after string, count int, wa
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("outcomes: %w", err)
-		case len(records) > 0 || left <= 0 || ctx.Err() != nil:
+		case len(records) > 0 || left <= 0 || over(ctx):
 			return records, nil
 		}
-		if err := p.awaitOutcome(ctx, after, min(left, longestBlock)); err != nil && ctx.Err() == nil {
+		if err := p.awaitOutcome(ctx, after, min(left, longestBlock)); err != nil && !over(ctx) {
 			return nil, fmt.Errorf("outcomes: %w", err)
 		}
 	}
@@ -106,6 +106,9 @@ func (p *Producer) awaitOutcome(ctx context.Context, after string, d time.Durati
 	}
 	return err
 }
+
+// over is true once ctx has ended.
+func over(ctx context.Context) bool { return ctx.Err() != nil }
 
 func messagesOf(cmd *redis.XStreamSliceCmd) []redis.XMessage {
 	if streams := cmd.Val(); len(streams) > 0 {
