@@ -69,8 +69,8 @@ func Calls(seen []sandbox.Call) ([]Call, error) {
 	calls := make([]Call, len(seen))
 	for i, c := range seen {
 		var l labelled
-		if err := json.Unmarshal(c.Body, &l); err != nil || l.Label == "" {
-			return nil, fmt.Errorf("a call at page %s that no job was made for: %v", c.PageID, err)
+		if json.Unmarshal(c.Body, &l) != nil || l.Label == "" {
+			return nil, fmt.Errorf("a call at page %s that no job was made for", c.PageID)
 		}
 		calls[i] = Call{Call: c, Label: l.Label, Step: l.Step}
 	}
