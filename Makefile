@@ -4,10 +4,10 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench redis
+.PHONY: help demo build test lint bench chaos chaos-cut redis
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## send 300 sample messages at three paces, with everything built in
 	go run ./cmd/sendpace demo
@@ -24,6 +24,15 @@ lint: $(LINTER) ## check style, and which package may import which
 bench: redis ## measure pace and cost on a real Redis (about 4 minutes)
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./worker
 	go test -run '^$$' -bench . ./sendapi ./producer ./worker/pace
+
+# SEED=7 draws the same jobs and disturbances as an earlier run that printed 7.
+CHAOS := go test -count=1 -v -run '^TestChaos' ./worker/chaos
+
+chaos: redis ## break a fleet at random for 15 minutes, and judge it by what the platform saw
+	$(CHAOS) -parallel 1 -timeout 15m -args -scale full -seed $(or $(SEED),0)
+
+chaos-cut: redis ## the same in 3 minutes
+	$(CHAOS) -timeout 5m -args -scale cut -seed $(or $(SEED),0)
 
 # The tests use the redis-server in the PATH, and install one if there is none.
 redis:
