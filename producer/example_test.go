@@ -90,3 +90,134 @@ func ExampleLineFullError() {
 	// <nil>
 	// line 1001:bulk is full: 1 jobs wait and the limit is 1; try again later
 }
+
+// What a job's outcome is for: an application follows the stream and settles its own records.
+func ExampleProducer_Outcomes() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	receipt, err := p.Enqueue(context.Background(), hello("4321"), producer.Key("order-17"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.Cancel(context.Background(), receipt.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	err = p.Outcomes(ctx, producer.Follow{Group: "shop", Consumer: "shop-1"},
+		func(_ context.Context, r producer.Record) error {
+			if r.Gap != nil {
+				fmt.Println(r.Gap.Reason)
+				return nil
+			}
+			fmt.Println(r.Outcome.Key, r.Outcome.Kind)
+			cancel() // an application goes on
+			return nil
+		})
+	fmt.Println(err)
+	// Output:
+	// order-17 cancelled
+	// <nil>
+}
+
+func ExampleProducer_ReadOutcomes() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	ctx := context.Background()
+	for _, psid := range []string{"1", "2", "3"} {
+		if _, err := p.Enqueue(ctx, hello(psid), producer.Key("order-"+psid)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if _, err := p.CancelPage(ctx, "1001"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for after := ""; ; {
+		records, err := p.ReadOutcomes(ctx, after, 2, 0)
+		if err != nil || len(records) == 0 {
+			break
+		}
+		for _, r := range records {
+			fmt.Println(r.Outcome.Kind, r.Outcome.Reason)
+			after = r.ID
+		}
+	}
+	// Output:
+	// cancelled cancelled
+	// cancelled cancelled
+	// cancelled cancelled
+}
+
+func ExampleProducer_Get() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	ctx := context.Background()
+	var last producer.Receipt
+	for _, psid := range []string{"1", "2", "3"} {
+		var err error
+		if last, err = p.Enqueue(ctx, hello(psid)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	info, err := p.Get(ctx, last.ID)
+	fmt.Println(info.State, info.Line, info.Place, err)
+	// Output: waiting 1001:bulk 3 <nil>
+}
+
+func ExampleProducer_CancelBroadcast() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	ctx := context.Background()
+	for _, psid := range []string{"1", "2", "3"} {
+		if _, err := p.Enqueue(ctx, hello(psid), producer.InBroadcast("autumn")); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	count, err := p.CancelBroadcast(ctx, "autumn", "")
+	fmt.Println(count.Cancelled, count.InHand, err)
+	// Output: 3 0 <nil>
+}
+
+func ExampleProducer_CancelKey() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	ctx := context.Background()
+	if _, err := p.Enqueue(ctx, hello("4321"), producer.Key("order-17"), producer.At(time.Now().Add(time.Hour))); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		fmt.Println(p.CancelKey(ctx, "1001", "order-17"))
+	}
+	// Output:
+	// cancelled <nil>
+	// ended <nil>
+}
+
+func ExampleProducer_Resend() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	ctx := context.Background()
+	receipt, err := p.Enqueue(ctx, hello("4321"), producer.Retain(time.Hour))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := p.Cancel(ctx, receipt.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	info, err := p.Get(ctx, receipt.ID)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := p.Resend(ctx, *info.Outcome)
+	fmt.Println(info.Outcome.Kind, again.Line, again.ID != receipt.ID, err)
+	// Output: cancelled 1001:bulk true <nil>
+}
