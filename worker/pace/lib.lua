@@ -24,6 +24,21 @@ local function parse_line(line)
   return line, 'bulk', nil
 end
 
+-- address reads the lane's line from the start of a task message, as asynq encodes it: field 1, the type, field 2, the payload.
+-- It returns nil for a payload that does not begin as the producer writes it.
+local function address(msg)
+  local head = '\10\13sendpace:send\18'
+  if string.sub(msg, 1, #head) ~= head then
+    return nil
+  end
+  local at = #head + 1
+  while (string.byte(msg, at) or 0) >= 128 do at = at + 1 end -- the payload's length
+  local page, lane = string.match(string.sub(msg, at + 1, at + 100), '^{"page_id":"(%d+)","lane":"(%a+)"')
+  if lane == 'bulk' or lane == 'realtime' then
+    return page .. ':' .. lane
+  end
+end
+
 -- recipient_of returns the recipient's hash in a job's id, or nil if the id is not of our making.
 local function recipient_of(id)
   if #id == 35 and string.match(string.sub(id, 27, 27), '[%-mrb]') then

@@ -103,18 +103,22 @@ local function keep_or_delete()
   end
 end
 
+local function count_job(what)
+  redis.call('HINCRBY', KEYS[7], d.page .. ':' .. what, 1)
+  if d.broadcast then
+    redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, what, 1)
+  end
+end
+
 local function finish(now)
   if d.place == 'archived' then
     archive()
   else
     keep_or_delete()
   end
-  redis.call('HINCRBY', KEYS[7], d.page .. ':' .. d.kind, 1)
+  count_job(d.kind)
   if h[6] ~= '1' then
-    redis.call('HINCRBY', KEYS[7], d.page .. ':accepted', 1)
-  end
-  if d.broadcast then
-    redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, d.kind, 1)
+    count_job('accepted')
   end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_size, '*', 'o', ARGV[7])
   if d.suppress then
