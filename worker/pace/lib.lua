@@ -69,13 +69,17 @@ local function park(group, prefix, line, page, recipient, id, score)
 end
 
 -- free ends the claim of a recipient, or hands it to the first job that stepped aside for it: that one goes to the head
--- of its line.
-local function free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+-- of its line. asking is a job that is on its way out of its line, nil if there is none: when it is the first it has the claim.
+local function free(busy, due, prefix, tasks, groups, page, recipient, stamp, asking)
   local parked = prefix .. 'parked:' .. page .. ':' .. recipient
   while true do
     local id = redis.call('ZPOPMIN', parked)[1]
     if not id then
       redis.call('HDEL', busy, page .. ':' .. recipient)
+      return
+    end
+    if id == asking then
+      redis.call('HSET', busy, page .. ':' .. recipient, id)
       return
     end
     local line = redis.call('HGET', tasks .. id, 'group')
@@ -100,7 +104,7 @@ local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stam
   end
   local holder = redis.call('HGET', busy, field)
   if holder ~= id and ended(tasks, holder) then
-    free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+    free(busy, due, prefix, tasks, groups, page, recipient, stamp, id)
     redis.call('HSETNX', busy, field, id)
     holder = redis.call('HGET', busy, field)
   end
