@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,7 @@ func (a *app) resend(ctx context.Context, p *producer.Producer, q outcomesQuery,
 	}
 	s := resender{app: a, producer: p, query: q, last: last}
 	n := 0
-	err = s.each(ctx, func(batch []producer.Outcome) error {
+	err = s.each(ctx, a.say, func(batch []producer.Outcome) error {
 		n += len(batch)
 		return nil
 	})
@@ -68,7 +69,8 @@ func (a *app) resend(ctx context.Context, p *producer.Producer, q outcomesQuery,
 	if err := a.confirm(yes, fmt.Sprintf("send %d failed jobs again", n)); err != nil {
 		return err
 	}
-	err = s.each(ctx, func(batch []producer.Outcome) error { return s.send(ctx, batch) })
+	said := func(string, ...any) {} // when they were counted
+	err = s.each(ctx, said, func(batch []producer.Outcome) error { return s.send(context.WithoutCancel(ctx), batch) })
 	fmt.Fprintf(a.stdout, "%d enqueued again, %d were so before, %d refused\n", s.enqueued, s.repeats, s.refused)
 	switch {
 	case err != nil:
@@ -90,32 +92,25 @@ type resender struct {
 }
 
 // each calls f with the outcomes that are wanted, in their order, a batch at a time.
-func (s *resender) each(ctx context.Context, f func([]producer.Outcome) error) error {
+func (s *resender) each(ctx context.Context, say func(string, ...any), f func([]producer.Outcome) error) error {
 	after, err := s.query.start(ctx, s.producer)
 	if err != nil {
 		return err
 	}
-	for {
-		records, err := s.producer.ReadOutcomes(ctx, after, outcomesBatch, 0)
-		if err != nil || len(records) == 0 {
-			return errors.Join(err, ctx.Err())
+	r := recordReader{producer: s.producer, say: say, after: after, until: s.last, fromTime: !s.query.from.IsZero()}
+	for !r.done {
+		outcomes, err := r.read(ctx, 0)
+		if err == nil {
+			err = f(slices.DeleteFunc(outcomes, func(o producer.Outcome) bool { return !s.query.wants(o) }))
 		}
-		var batch []producer.Outcome
-		for _, r := range records {
-			if r.ID != "" && after != s.last {
-				after = r.ID
-				if r.Gap == nil && s.query.wants(r.Outcome) {
-					batch = append(batch, r.Outcome)
-				}
-			}
-		}
-		if err := f(batch); err != nil || after == s.last {
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// send enqueues a batch. The error is Redis's; a job that cannot be sent again is told of and counted.
+// send enqueues a batch, whole: half of one would leave open which of its jobs are stored. The error is Redis's; a job that cannot be sent again is told of and counted.
 func (s *resender) send(ctx context.Context, batch []producer.Outcome) error {
 	var jobs []producer.Job
 	var ids []string

@@ -28,7 +28,6 @@ var outcomeKinds = []producer.OutcomeKind{
 
 func (a *app) outcomesCommand() *cobra.Command {
 	var q outcomesQuery
-	var asJSON bool
 	var kinds []string
 	cmd := &cobra.Command{
 		Use:   "outcomes",
@@ -48,19 +47,11 @@ func (a *app) outcomesCommand() *cobra.Command {
 			if q.from, err = parseSince(q.since, time.Now()); err != nil {
 				return err
 			}
-			show := a.outcomeLine
-			if asJSON {
-				show = func(o producer.Outcome) error { return a.printJSON(o) }
-			} else {
-				fmt.Fprintln(a.stdout, outcomeHeader())
-			}
-			return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error {
-				return a.showOutcomes(ctx, p, q, show)
-			})
+			return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error { return a.showOutcomes(ctx, p, q) })
 		},
 	}
 	cmd.Flags().BoolVar(&q.follow, "follow", false, "go on with those that come, until Ctrl-C")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the full records as JSON, one a line")
+	cmd.Flags().BoolVar(&q.json, "json", false, "print the full records as JSON, one a line")
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "only these `outcomes`: sent, failed, expired, cancelled, unknown")
 	q.flags(cmd)
 	a.queueFlags(cmd)
@@ -75,6 +66,7 @@ type outcomesQuery struct {
 	kinds  []producer.OutcomeKind
 	code   int
 	follow bool
+	json   bool
 }
 
 func (q *outcomesQuery) flags(cmd *cobra.Command) {
@@ -111,28 +103,30 @@ func (q *outcomesQuery) start(ctx context.Context, p *producer.Producer) (string
 }
 
 // showOutcomes shows the records that are wanted. Where it follows, it waits out that Redis is away, and ends with ctx.
-func (a *app) showOutcomes(ctx context.Context, p *producer.Producer, q outcomesQuery, show func(producer.Outcome) error) error {
+func (a *app) showOutcomes(ctx context.Context, p *producer.Producer, q outcomesQuery) error {
 	after, err := q.start(ctx, p)
 	if err != nil {
 		return err
+	}
+	show := func(o producer.Outcome) error { return a.printJSON(o) }
+	if !q.json {
+		show = a.outcomeLine
+		fmt.Fprintln(a.stdout, outcomeHeader())
 	}
 	wait := time.Duration(0)
 	if q.follow {
 		wait = followWait
 	}
-	r := recordReader{app: a, after: after, fromTime: !q.from.IsZero()}
-	for {
-		outcomes, err := r.read(ctx, p, wait)
+	r := recordReader{producer: p, say: a.say, after: after, fromTime: !q.from.IsZero()}
+	for !r.done || q.follow {
+		outcomes, err := r.read(ctx, wait)
 		switch {
 		case q.follow && ctx.Err() != nil:
 			return nil
 		case q.follow && err != nil:
 			r.away(ctx, err)
-			continue
 		case err != nil:
 			return err
-		case r.atEnd && !q.follow:
-			return nil
 		}
 		for _, o := range outcomes {
 			if !q.wants(o) {
@@ -143,39 +137,47 @@ func (a *app) showOutcomes(ctx context.Context, p *producer.Producer, q outcomes
 			}
 		}
 	}
+	return nil
 }
 
 // recordReader reads the stream of outcomes, and says where records are missing.
 type recordReader struct {
-	app      *app
+	producer *producer.Producer
+	say      func(format string, args ...any)
 	after    string // the record that was read last
+	until    string // the record to end with; empty: go on
 	fromTime bool   // after is a time so far
 	waiting  bool   // for Redis
-	atEnd    bool   // the last read found none
+	done     bool   // there is no other record now
 }
 
-func (r *recordReader) read(ctx context.Context, p *producer.Producer, wait time.Duration) ([]producer.Outcome, error) {
-	records, err := p.ReadOutcomes(ctx, r.after, outcomesBatch, wait)
+// read returns the next outcomes. It waits for one as long as it may.
+func (r *recordReader) read(ctx context.Context, wait time.Duration) ([]producer.Outcome, error) {
+	records, err := r.producer.ReadOutcomes(ctx, r.after, outcomesBatch, wait)
 	if err != nil {
 		return nil, err
 	}
 	if r.waiting {
 		r.waiting = false
-		r.app.say("Redis answers again")
+		r.say("Redis answers again")
 	}
-	r.atEnd = len(records) == 0
+	r.done = len(records) == 0
 	var outcomes []producer.Outcome
 	for i, record := range records {
 		switch {
 		case record.Gap != nil && r.fromTime && i+1 < len(records):
-			r.app.say("the oldest record that is kept is of %s", timeOfRecord(records[i+1].ID))
+			r.say("the oldest record that is kept is of %s", timeOfRecord(records[i+1].ID))
 		case record.Gap != nil:
-			r.app.say("%s", record.Gap.Reason)
+			r.say("%s", record.Gap.Reason)
 		default:
 			outcomes = append(outcomes, record.Outcome)
 		}
 		if record.ID != "" {
 			r.after, r.fromTime = record.ID, false
+		}
+		if r.after == r.until {
+			r.done = true
+			break
 		}
 	}
 	return outcomes, nil
@@ -185,7 +187,7 @@ func (r *recordReader) read(ctx context.Context, p *producer.Producer, wait time
 func (r *recordReader) away(ctx context.Context, err error) {
 	if !r.waiting {
 		r.waiting = true
-		r.app.say("waiting for Redis: %s", err)
+		r.say("waiting for Redis: %s", err)
 	}
 	timer := time.NewTimer(awayPause)
 	defer timer.Stop()
