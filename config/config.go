@@ -16,6 +16,8 @@ type Config struct {
 	Pages []Page
 	// Worker is how a sending process works.
 	Worker Worker
+	// Outcomes is what is kept of jobs that ended.
+	Outcomes Outcomes
 	// Log is how a process reports what it does.
 	Log Log
 	// Monitor is the web view of the queue.
@@ -87,6 +89,16 @@ type Worker struct {
 	// ShutdownTimeout is how long sends in flight may take to finish when the process is asked to end. It is
 	// above SendTimeout: a send that is cut off has an unknown outcome.
 	ShutdownTimeout time.Duration
+	// OnUnknown is resend or never: what becomes of a job that says nothing of it when nobody can know whether it was sent.
+	OnUnknown string
+	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached; zero means that each job is tried.
+	SuppressFor time.Duration
+}
+
+// Outcomes is the section outcomes.
+type Outcomes struct {
+	// Max is about how many outcome records are kept, the newest.
+	Max int
 }
 
 // Log is the section log.
@@ -116,9 +128,11 @@ func Default() *Config {
 			Adaptive:        true,
 			SendTimeout:     15 * time.Second,
 			ShutdownTimeout: 90 * time.Second,
+			OnUnknown:       "resend",
 		},
-		Log:     Log{Level: "info", Format: "auto"},
-		Monitor: Monitor{Addr: "127.0.0.1:8080"},
+		Outcomes: Outcomes{Max: 100_000},
+		Log:      Log{Level: "info", Format: "auto"},
+		Monitor:  Monitor{Addr: "127.0.0.1:8080"},
 	}
 }
 

@@ -22,6 +22,9 @@
 //	worker.adaptive            true                        climb back after a pause, slow down as usage nears its limit
 //	worker.send_timeout        15s                         longest wait for the Send API's answer
 //	worker.shutdown_timeout    1m30s                       time that sends in flight get to finish
+//	worker.on_unknown          resend                      resend or never: a message that may have been sent
+//	worker.suppress_for        0s                          how long a person who cannot be reached is left alone
+//	outcomes.max               100000                      about how many outcome records are kept
 //	log.level                  info                        trace, debug, info, warn or error
 //	log.format                 auto                        json, console, or auto: console on a terminal
 //	monitor.addr               127.0.0.1:8080              where the monitor listens

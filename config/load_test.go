@@ -66,7 +66,8 @@ pages:
     replies_per_hour: 10
     thread_interval: 2s
     daily_budget: 50
-worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s}
+worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s, on_unknown: never, suppress_for: 720h}
+outcomes: {max: 5000}
 log: {level: Debug, format: json}
 monitor: {addr: "127.0.0.1:8081"}
 `)
@@ -90,9 +91,11 @@ monitor: {addr: "127.0.0.1:8081"}
 		},
 		Worker: config.Worker{
 			Concurrency: 10, MaxAttempts: 3, SendTimeout: 5 * time.Second, ShutdownTimeout: 90 * time.Second,
+			OnUnknown: "never", SuppressFor: 720 * time.Hour,
 		},
-		Log:     config.Log{Level: "debug", Format: "json"},
-		Monitor: config.Monitor{Addr: "127.0.0.1:8081"},
+		Outcomes: config.Outcomes{Max: 5000},
+		Log:      config.Log{Level: "debug", Format: "json"},
+		Monitor:  config.Monitor{Addr: "127.0.0.1:8081"},
 	}, cfg)
 }
 
@@ -297,4 +300,11 @@ func TestSecretsFromFiles(t *testing.T) {
 			assert.Equal(t, tt.want, cfg.Pages[0].AccessToken.Reveal())
 		})
 	}
+}
+
+func TestNoTimeNeedsNoUnit(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := load(t, "worker: {suppress_for: 0}")
+	require.NoError(t, err)
+	assert.Zero(t, cfg.Worker.SuppressFor)
 }

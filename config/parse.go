@@ -78,7 +78,7 @@ func between(lowest, highest int) parser[int] {
 
 func length(shortest, longest time.Duration) parser[time.Duration] {
 	return func(raw any) (time.Duration, string) {
-		s, _ := raw.(string)
+		s, _ := text(raw) // 0 needs no unit
 		d, err := time.ParseDuration(strings.TrimSpace(s))
 		if err != nil || d < shortest || d > longest {
 			return 0, fmt.Sprintf("must be a time with its unit, from %s to %s, such as 15s",
@@ -108,10 +108,13 @@ func yesOrNo(raw any) (bool, string) {
 	return false, "must be true or false"
 }
 
-// short prints 10m where time.Duration prints 10m0s.
+// short prints 10m where time.Duration prints 10m0s, and 2h where it prints 2h0m0s.
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
 		s = s[:len(s)-2]
 	}
 	return s

@@ -75,7 +75,11 @@ func TestEachProblemSaysWhatToType(t *testing.T) {
 		"worker: {send_timeout: -5s}":    "worker.send_timeout: " + duration,
 		"worker: {send_timeout: 90s}":    "worker.shutdown_timeout: must be above worker.send_timeout, which is 1m30s",
 		"worker: {shutdown_timeout: 5s}": "worker.shutdown_timeout: must be above worker.send_timeout, which is 15s",
+		"worker: {on_unknown: maybe}":    "worker.on_unknown: must be one of resend, never",
+		"worker: {suppress_for: 2161h}":  "worker.suppress_for: must be a time with its unit, from 0s to 2160h, such as 15s",
+		"worker: {suppress_for: 5}":      "worker.suppress_for: must be a time with its unit",
 		// the rest
+		"outcomes: {max: 10}":                    "outcomes.max: must be a whole number from 1000 to 100000000",
 		"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",
 		"graph: {base_url: 'https://u:p@graph'}": "graph.base_url: must be a web address without query or password",
 		"graph: {base_url: 'ftp://graph'}":       "graph.base_url: must be a web address without query or password",

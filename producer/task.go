@@ -127,16 +127,25 @@ func readResult(result string, payload []byte) *Outcome {
 	return &o
 }
 
-// Resend enqueues the job of an outcome again, under a new id, and without its key. A sequence goes on behind the steps that
-// were sent. The same outcome is sent again only once in 24 hours: a repeat returns the first receipt. The job is checked as by
-// [Producer.Enqueue]: one that has expired needs the option [ExpireAt].
+// Resend enqueues the job of an outcome again, under a new id. The same outcome is sent again only once in 24 hours: a repeat
+// returns the first receipt. The job is checked as by [Producer.Enqueue]: one that has expired needs the option [ExpireAt].
 func (p *Producer) Resend(ctx context.Context, o Outcome, opts ...Option) (Receipt, error) {
+	job, err := o.Again()
+	if err != nil {
+		return Receipt{}, err
+	}
+	return p.Enqueue(ctx, job, opts...)
+}
+
+// Again is the job to enqueue in order to send what did not end as sent again. A sequence goes on behind the steps that were
+// sent. In place of its own key it has one made of the ended job's id, so that for 24 hours it is stored only once.
+func (o Outcome) Again() (Job, error) {
 	if o.Kind == Sent || len(o.Job) == 0 {
-		return Receipt{}, fmt.Errorf("resend %s: its record has no job; the outcome is %q", o.JobID, o.Kind)
+		return Job{}, fmt.Errorf("resend %s: its record has no job; the outcome is %q", o.JobID, o.Kind)
 	}
 	job, err := ParseJob(o.Job)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("resend %s: %w", o.JobID, err)
+		return Job{}, fmt.Errorf("resend %s: %w", o.JobID, err)
 	}
 	if done := o.StepsDone; done > 0 && done < len(job.Requests) {
 		job.Requests = job.Requests[done:]
@@ -145,5 +154,5 @@ func (p *Producer) Resend(ctx context.Context, o Outcome, opts ...Option) (Recei
 		}
 	}
 	job.Key = "resend:" + o.JobID
-	return p.Enqueue(ctx, job, opts...)
+	return job, nil
 }

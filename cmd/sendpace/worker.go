@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/pace"
@@ -98,6 +99,9 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Concurrency:     cfg.Worker.Concurrency,
 		MaxAttempts:     cfg.Worker.MaxAttempts,
 		ShutdownTimeout: cfg.Worker.ShutdownTimeout,
+		OnUnknown:       producer.UnknownPolicy(cfg.Worker.OnUnknown),
+		SuppressFor:     cfg.Worker.SuppressFor,
+		StreamSize:      int64(cfg.Outcomes.Max),
 		Log:             log,
 	}
 	for _, p := range cfg.Pages {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/sendapi/sandbox"
 	"github.com/sendpace/sendpace/worker/pace"
@@ -65,6 +66,9 @@ func TestWorkerConfig(t *testing.T) {
 	assert.True(t, got.Steady)
 	assert.Equal(t, []any{0.005, 250, 8, "1m30s"},
 		[]any{got.Margin, got.Concurrency, got.MaxAttempts, got.ShutdownTimeout.String()})
+	cfg.Worker.OnUnknown, cfg.Worker.SuppressFor, cfg.Outcomes.Max = "never", time.Hour, 5000
+	got = workerConfig(cfg, zerolog.Nop())
+	assert.Equal(t, []any{producer.NeverResend, time.Hour, int64(5000)}, []any{got.OnUnknown, got.SuppressFor, got.StreamSize})
 }
 
 func TestLogs(t *testing.T) {

@@ -24,6 +24,21 @@ local function parse_line(line)
   return line, 'bulk', nil
 end
 
+-- address reads the lane's line from the start of a task message, as asynq encodes it: field 1, the type, field 2, the payload.
+-- It returns nil for a payload that does not begin as the producer writes it.
+local function address(msg)
+  local head = '\10\13sendpace:send\18'
+  if string.sub(msg, 1, #head) ~= head then
+    return nil
+  end
+  local at = #head + 1
+  while (string.byte(msg, at) or 0) >= 128 do at = at + 1 end -- the payload's length
+  local page, lane = string.match(string.sub(msg, at + 1, at + 100), '^{"page_id":"(%d+)","lane":"(%a+)"')
+  if lane == 'bulk' or lane == 'realtime' then
+    return page .. ':' .. lane
+  end
+end
+
 -- recipient_of returns the recipient's hash in a job's id, or nil if the id is not of our making.
 local function recipient_of(id)
   if #id == 35 and string.match(string.sub(id, 27, 27), '[%-mrb]') then
@@ -54,13 +69,17 @@ local function park(group, prefix, line, page, recipient, id, score)
 end
 
 -- free ends the claim of a recipient, or hands it to the first job that stepped aside for it: that one goes to the head
--- of its line.
-local function free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+-- of its line. asking is a job that is on its way out of its line, nil if there is none: when it is the first it has the claim.
+local function free(busy, due, prefix, tasks, groups, page, recipient, stamp, asking)
   local parked = prefix .. 'parked:' .. page .. ':' .. recipient
   while true do
     local id = redis.call('ZPOPMIN', parked)[1]
     if not id then
       redis.call('HDEL', busy, page .. ':' .. recipient)
+      return
+    end
+    if id == asking then
+      redis.call('HSET', busy, page .. ':' .. recipient, id)
       return
     end
     local line = redis.call('HGET', tasks .. id, 'group')
@@ -85,7 +104,7 @@ local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stam
   end
   local holder = redis.call('HGET', busy, field)
   if holder ~= id and ended(tasks, holder) then
-    free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+    free(busy, due, prefix, tasks, groups, page, recipient, stamp, id)
     redis.call('HSETNX', busy, field, id)
     holder = redis.call('HGET', busy, field)
   end

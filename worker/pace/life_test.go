@@ -500,3 +500,20 @@ func TestSettleEndsWhenThePacerCloses(t *testing.T) {
 	require.NoError(t, d.Close(ctx))
 	require.Error(t, <-failed)
 }
+
+func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		ids := []string{d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b"), d.enqueue("1", "7", "c"), d.enqueue("1", "7", "d")}
+		d.settleAs(d.takeJob(ids[0]).ID, d.routeOf("1", "7"), Settlement{Retry: time.Hour})
+		assert.Empty(t, d.next(), "the others step aside")
+		got, err := d.producer.Cancel(context.Background(), ids[0])
+		require.NoError(t, err)
+		require.Equal(t, producer.CancelDone, got)
+		for _, id := range ids[1:] {
+			d.takeJob(id)
+			d.done(id, d.routeOf("1", "7"))
+		}
+	})
+}

@@ -433,7 +433,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
 		"permit": libLua + permitLua, "settle": libLua + settleLua, "beat": beatLua, "reap": reapLua,
 		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
-		"rates": ratesLua, "explain": libLua + explainLua,
+		"rates": ratesLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}

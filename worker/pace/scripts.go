@@ -39,6 +39,10 @@ var (
 	ratesLua string
 	//go:embed explain.lua
 	explainLua string
+	//go:embed audit.lua
+	auditLua string
+	//go:embed places.lua
+	placesLua string
 )
 
 // libLua is what the scripts share.
@@ -58,6 +62,8 @@ var (
 	sweepScript   = redis.NewScript(libLua + sweepLua)
 	ratesScript   = redis.NewScript(ratesLua)
 	explainScript = redis.NewScript(libLua + explainLua)
+	auditScript   = redis.NewScript(libLua + auditLua)
+	placesScript  = redis.NewScript(libLua + placesLua)
 )
 
 // reply is what take, admit and permit answer: the server's time, a verb, and the verb's own values.

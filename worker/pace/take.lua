@@ -96,21 +96,6 @@ local function enter(line, id, score, time)
   redis.call('HSET', ARGV[2] .. id, 'state', 'aggregating', 'group', line)
 end
 
--- address reads the lane's line from the start of a task message, as asynq encodes it: field 1, the type, field 2, the payload.
--- It returns nil for a payload that does not begin as the producer writes it.
-local function address(msg)
-  local head = '\10\13sendpace:send\18'
-  if string.sub(msg, 1, #head) ~= head then
-    return nil
-  end
-  local at = #head + 1
-  while (string.byte(msg, at) or 0) >= 128 do at = at + 1 end -- the payload's length
-  local page, lane = string.match(string.sub(msg, at + 1, at + 100), '^{"page_id":"(%d+)","lane":"(%a+)"')
-  if lane == 'bulk' or lane == 'realtime' then
-    return page .. ':' .. lane
-  end
-end
-
 -- route_pending brings pending tasks to their lines: to the head those that were handed out before, or that an operator wants
 -- now, which asynq's hash shows by a group; to the tail those that were scheduled. It returns a task that has no line.
 local function route_pending()
