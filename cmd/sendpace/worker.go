@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -62,7 +60,7 @@ func (a *app) runWorker(ctx context.Context, cfg *config.Config, warnings []conf
 	if err != nil {
 		return err
 	}
-	adviseOnRedis(ctx, rdb, log)
+	logAdvice(log, adviseOnRedis(ctx, rdb))
 	w, err := worker.New(rdb, client, workerConfig(cfg, log))
 	if err == nil {
 		err = w.Run(ctx)
@@ -117,18 +115,5 @@ func paceRates(r config.Rates) pace.Rates {
 	return pace.Rates{
 		Page: r.Rate, Bulk: r.BulkRate, Media: r.MediaRate, Replies: r.RepliesPerHour / 3600,
 		Thread: r.ThreadInterval, Budget: int64(r.DailyBudget),
-	}
-}
-
-// adviseOnRedis warns of settings under which Redis may lose jobs. What a hosted Redis does not tell is not warned of.
-func adviseOnRedis(ctx context.Context, rdb redis.UniversalClient, log zerolog.Logger) {
-	for _, want := range []struct{ name, value, danger string }{
-		{"appendonly", "yes", "a restart of Redis loses jobs"},
-		{"maxmemory-policy", "noeviction", "Redis may drop jobs when its memory is full"},
-	} {
-		got, err := rdb.ConfigGet(ctx, want.name).Result()
-		if value := got[want.name]; err == nil && value != "" && !strings.EqualFold(value, want.value) {
-			log.Warn().Str("setting", want.name).Str("is", value).Str("should_be", want.value).Msg(want.danger)
-		}
 	}
 }
