@@ -2,6 +2,7 @@ package sendapi
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 )
 
@@ -30,35 +31,37 @@ var attachmentTypes = []AttachmentType{Image, Audio, Video, File, Template}
 type Attachment struct {
 	// Type is required and must fit Payload: Template for the templates, the others for *Media.
 	Type AttachmentType
-	// Payload is *Media, *GenericTemplate, *ButtonTemplate, or RawPayload for all that has no type here.
+	// Payload is *Media, one of the templates, such as *GenericTemplate, or RawPayload for all that has no type here.
 	// Required.
 	Payload Payload
 
-	extra []member
+	leftover
 }
 
-// Payload is the content of an attachment: *Media, *GenericTemplate, *ButtonTemplate or RawPayload.
+// Payload is the content of an attachment: *Media, a pointer to one of the templates, or RawPayload.
 type Payload interface {
 	coded
-	check(c *checker)
-	template() bool
+	checked
+	// template is the template_type, "" for media. RawPayload, which may be any, says "unknown".
+	template() string
 }
 
-// Media is a media file: by URL, or one that was uploaded before.
+// Media is a media file: by URL, one that was uploaded before, or one that travels in the same call.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
 type Media struct {
-	// URL is where the platform fetches the file during the call. Exactly one of URL and AttachmentID is
-	// required.
+	// URL is where the platform fetches the file during the call: at most 25 MB, and 8 MB for an image. Exactly one
+	// of URL and AttachmentID is required; both stay empty when the file is sent along (Client.SendFile), which Check
+	// learns by WithFile.
 	URL string
 	// AttachmentID names an uploaded file of the same Page. It expires 90 days after the upload.
 	AttachmentID string
 	// Reusable asks for an attachment id in the response, to send the file again. The default is false.
 	Reusable bool
 
-	extra []member
+	leftover
 }
 
-// RawPayload is the JSON of a payload that has no type in this version. It is sent as it is.
+// RawPayload is the JSON of a template that has no type in this version. It is sent as it is.
 type RawPayload json.RawMessage
 
 func (a *Attachment) code(c *coder) {
@@ -73,7 +76,6 @@ func (a *Attachment) code(c *coder) {
 			c.object(nil, a.Payload)
 		}
 	}
-	c.rest(&a.extra)
 }
 
 func (a *Attachment) readPayload(c *coder) {
@@ -99,11 +101,8 @@ func newPayload(t AttachmentType, value json.RawMessage) Payload {
 	case Template:
 		members, _, _ := split(value)
 		for _, m := range members {
-			switch m.key + ":" + string(m.value) {
-			case `template_type:"generic"`:
-				return new(GenericTemplate)
-			case `template_type:"button"`:
-				return new(ButtonTemplate)
+			if m.key == "template_type" && m.value[0] == '"' {
+				return newTemplate(unquote(m.value))
 			}
 		}
 	}
@@ -112,30 +111,24 @@ func newPayload(t AttachmentType, value json.RawMessage) Payload {
 
 // present is false for a nil pointer in the interface as well, which is easily made by mistake.
 func present(p Payload) bool {
-	switch p := p.(type) {
-	case nil:
+	if p == nil {
 		return false
-	case *Media:
-		return p != nil
-	case *GenericTemplate:
-		return p != nil
-	case *ButtonTemplate:
-		return p != nil
 	}
-	return true
+	v := reflect.ValueOf(p) // a pointer or RawPayload, a slice
+	return !v.IsNil()
 }
 
 func (m *Media) code(c *coder) {
 	text(c, "url", &m.URL)
 	looseText(c, "attachment_id", &m.AttachmentID)
 	flag(c, "is_reusable", &m.Reusable)
-	c.rest(&m.extra)
 }
 
-func (p RawPayload) code(c *coder) { c.buf = append(c.buf, p...) }
+func (*Media) template() string { return "" }
 
-func (*Media) template() bool     { return false }
-func (RawPayload) template() bool { return true }
+func (p RawPayload) code(c *coder)  { c.buf = append(c.buf, p...) }
+func (RawPayload) kept() *[]member  { return nil }
+func (RawPayload) template() string { return "unknown" }
 
 func (a *Attachment) check(c *checker) {
 	if !known(c, "type", a.Type, attachmentTypes) {
@@ -145,18 +138,20 @@ func (a *Attachment) check(c *checker) {
 		c.fail("payload", "required")
 		return
 	}
-	if a.Payload.template() != (a.Type == Template) {
+	if (a.Payload.template() != "") != (a.Type == Template) {
 		c.fail("type", "does not fit the payload")
 		return
 	}
-	c.enter(step{key: "payload"})
-	a.Payload.check(c)
-	c.leave()
+	c.part("payload", a.Payload)
 }
 
 func (m *Media) check(c *checker) {
-	byID := m.AttachmentID != "" || given(m.extra, "attachment_id")
+	byID := m.AttachmentID != "" || m.given("attachment_id")
 	switch {
+	case c.withFile:
+		if m.URL != "" || byID {
+			c.fail("", "neither url nor attachment_id is allowed beside a file in the same call")
+		}
 	case m.URL == "" && !byID:
 		c.fail("", "needs url or attachment_id")
 	case m.URL != "" && byID:

@@ -24,7 +24,7 @@ func TestBodyIsGivenAgainOnlyWhereThatIsSafe(t *testing.T) {
 			var try attempt
 			try.http2.Store(row.http2)
 			try.started.Store(row.started)
-			body, err := try.replay([]byte("x"))()
+			body, err := try.replay(jsonPayload([]byte("x")).open)()
 			if !row.again {
 				assert.ErrorIs(t, err, errNoReplay)
 				return

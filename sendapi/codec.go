@@ -10,7 +10,16 @@ import (
 // encoder and by the decoder.
 type coded interface {
 	code(c *coder)
+	kept() *[]member
 }
+
+// leftover holds the members of an object that its type has no room for. Each type of a request embeds it.
+type leftover struct{ extra []member }
+
+func (l *leftover) kept() *[]member { return &l.extra }
+
+// given tells whether a member other than null and "" was kept.
+func (l *leftover) given(key string) bool { return given(l.extra, key) }
 
 // coder walks through a request, either writing it to buf or filling it from members.
 //
@@ -21,6 +30,7 @@ type coder struct {
 	buf   []byte
 	start int // where the object that is being written begins in buf
 
+	sharing  bool // inside of share_contents
 	decoding bool
 	members  []member // what is left of the object that is being read
 	path     path
@@ -51,6 +61,7 @@ func (c *coder) object(data []byte, v coded) {
 		c.start = len(c.buf)
 		c.buf = append(c.buf, '{')
 		v.code(c)
+		c.writeRest(*v.kept())
 		c.buf = append(c.buf, '}')
 		c.start = outer
 		return
@@ -66,6 +77,9 @@ func (c *coder) object(data []byte, v coded) {
 	outer := c.members
 	c.members = members
 	v.code(c)
+	for _, m := range c.members {
+		*v.kept() = append(*v.kept(), member{m.key, slices.Clone(m.value)})
+	}
 	c.members = outer
 }
 
@@ -80,24 +94,18 @@ func (c *coder) take(key string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// keep puts a member back for rest to find.
+// keep puts a member back, so that it stays as it was written.
 func (c *coder) keep(key string, value json.RawMessage) {
 	c.members = append(c.members, member{key, value})
 }
 
-// rest codes what no field of the object took. It must be the last one that a code method calls.
-func (c *coder) rest(extra *[]member) {
-	if c.decoding {
-		for _, m := range c.members {
-			*extra = append(*extra, member{m.key, slices.Clone(m.value)})
-		}
-		return
-	}
-	if len(*extra) == 0 {
+// writeRest writes what was kept of an object, unless a field of that name has written it.
+func (c *coder) writeRest(extra []member) {
+	if len(extra) == 0 {
 		return
 	}
 	written, _, _ := split(append(slices.Clone(c.buf[c.start:]), '}'))
-	for _, m := range *extra {
+	for _, m := range extra {
 		if !has(written, m.key) {
 			c.key(m.key)
 			c.buf = append(c.buf, m.value...)
@@ -148,16 +156,6 @@ func looseText[T ~string](c *coder, key string, p *T) (value json.RawMessage, ot
 		c.keep(key, value)
 	}
 	return value, other
-}
-
-// constant codes a member whose value follows from the Go type.
-func constant(c *coder, key, value string) {
-	if c.decoding {
-		c.take(key)
-		return
-	}
-	c.key(key)
-	c.buf = appendString(c.buf, value)
 }
 
 // flag codes a boolean whose default is false.
@@ -223,50 +221,6 @@ func optional[T any, P pointer[T]](c *coder, key string, p *P) {
 		c.key(key)
 		c.object(nil, *p)
 	}
-}
-
-// list codes an array of objects.
-func list[T any, P pointer[T]](c *coder, key string, p *[]T) {
-	if c.decoding {
-		readList[T, P](c, key, p)
-		return
-	}
-	if len(*p) == 0 {
-		return
-	}
-	c.key(key)
-	c.buf = append(c.buf, '[')
-	for i := range *p {
-		if i > 0 {
-			c.buf = append(c.buf, ',')
-		}
-		c.object(nil, P(&(*p)[i]))
-	}
-	c.buf = append(c.buf, ']')
-}
-
-func readList[T any, P pointer[T]](c *coder, key string, p *[]T) {
-	value, ok := c.take(key)
-	if !ok {
-		return
-	}
-	values, ok := elements(value)
-	if !ok {
-		c.fail(key, "must be an array, not "+kindOf(value))
-		return
-	}
-	if len(values) == 0 {
-		c.keep(key, value)
-		return
-	}
-	*p = make([]T, len(values))
-	c.enter(step{key: key})
-	for i, v := range values {
-		c.enter(step{index: i})
-		c.object(v, P(&(*p)[i]))
-		c.leave()
-	}
-	c.leave()
 }
 
 // given reports whether members has a value other than null and "" for key.

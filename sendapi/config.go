@@ -39,9 +39,13 @@ type Config struct {
 	HTTPClient *http.Client
 	// Timeout limits a call that fetches nothing; 0 means DefaultTimeout. A context that ends earlier wins.
 	Timeout time.Duration
-	// MediaTimeout limits a call with media by URL, see Request.FetchesMedia; 0 means DefaultMediaTimeout.
-	// Shorter than the platform's own 75 seconds makes messages with an unknown outcome.
+	// MediaTimeout limits a call for which the platform fetches media by URL, see Request.FetchesMedia, and a batch; an
+	// upload from here gets a second more for every 128 KiB. 0 means DefaultMediaTimeout. Shorter than the platform's
+	// own 75 seconds makes messages with an unknown outcome.
 	MediaTimeout time.Duration
+	// AllowRemoved sends what the platform has removed, see the option of that name, to a server of an older version. The
+	// default is to refuse it here.
+	AllowRemoved bool
 	// MaxResponseBytes limits what is read of an answer; 0 means DefaultMaxResponseBytes. A longer one is
 	// as good as unreadable.
 	MaxResponseBytes int64
@@ -70,7 +74,7 @@ var versionForm = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,2}$`)
 
 func (cfg Config) problems() Problems {
 	var ps Problems
-	add := func(path, message string) { ps = append(ps, Problem{path, message}) }
+	add := func(path, message string) { ps = append(ps, Problem{Path: path, Message: message}) }
 	if u, err := url.Parse(cfg.BaseURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		add("BaseURL", "must be an http or https URL, such as "+DefaultBaseURL)
 	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {

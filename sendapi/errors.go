@@ -16,7 +16,7 @@ const (
 	// https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 	KindRateLimit Kind = "rate_limit"
 	// KindTransient: it was not sent, and may succeed later. Network errors before the request was written
-	// are of this kind too.
+	// are of this kind too, and any of a call that sends nothing to a person and can be made again: uploads, reads.
 	KindTransient Kind = "transient"
 	// KindUnknownOutcome: it may have been sent. The platform has no idempotency key, so that a second try
 	// may be a second message.
@@ -83,6 +83,9 @@ type Error struct {
 	// RetryAfter is how long the platform asks to wait, at most a day; 0 when it did not say, which
 	// does not mean now.
 	RetryAfter time.Duration
+	// Retries is how many tries later on may be worth it although Kind is not one to try again: the media could not
+	// be fetched, and its host may come back. 0 for most. The package itself never tries again.
+	Retries int
 	// Usage is what the response said of the limits.
 	Usage Usage
 	// Err is the cause: a network error without its URL, a context error, or Problems.

@@ -2,7 +2,6 @@ package sendapi_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -47,107 +46,4 @@ func ExampleClient_Send_errors() {
 	// Output:
 	// page 5m0s
 	// rate limit (page): code 613: (#613) refused by the sandbox
-}
-
-func ExampleRequest_Validate() {
-	request := sendapi.Buttons(sendapi.ID("ann"), "Which one?", sendapi.Link("Site", "example.com"))
-	problems, _ := errors.AsType[sendapi.Problems](request.Validate())
-	for _, problem := range problems {
-		fmt.Println(problem)
-	}
-	// Output:
-	// recipient.id: not a page-scoped id: it must be decimal digits
-	// message.attachment.payload.buttons[0].url: must be an http or https URL
-}
-
-func ExampleText() {
-	show(sendapi.Text(sendapi.ID("1234"), "Red or blue?").AsResponse().
-		Offering(sendapi.Choice("Red", "r"), sendapi.Choice("Blue", "b")))
-	// Output:
-	// {
-	//   "recipient": {
-	//     "id": "1234"
-	//   },
-	//   "messaging_type": "RESPONSE",
-	//   "message": {
-	//     "text": "Red or blue?",
-	//     "quick_replies": [
-	//       {
-	//         "content_type": "text",
-	//         "title": "Red",
-	//         "payload": "r"
-	//       },
-	//       {
-	//         "content_type": "text",
-	//         "title": "Blue",
-	//         "payload": "b"
-	//       }
-	//     ]
-	//   }
-	// }
-}
-
-func ExampleMediaURL() {
-	show(sendapi.MediaURL(sendapi.ID("1234"), sendapi.Image, "https://example.com/menu.png"))
-	// Output:
-	// {
-	//   "recipient": {
-	//     "id": "1234"
-	//   },
-	//   "messaging_type": "UPDATE",
-	//   "message": {
-	//     "attachment": {
-	//       "type": "image",
-	//       "payload": {
-	//         "url": "https://example.com/menu.png"
-	//       }
-	//     }
-	//   }
-	// }
-}
-
-func ExampleButtons() {
-	show(sendapi.Buttons(sendapi.ID("1234"), "Need help?", sendapi.Postback("Yes", "HELP")))
-	// Output:
-	// {
-	//   "recipient": {
-	//     "id": "1234"
-	//   },
-	//   "messaging_type": "UPDATE",
-	//   "message": {
-	//     "attachment": {
-	//       "type": "template",
-	//       "payload": {
-	//         "template_type": "button",
-	//         "text": "Need help?",
-	//         "buttons": [
-	//           {
-	//             "type": "postback",
-	//             "title": "Yes",
-	//             "payload": "HELP"
-	//           }
-	//         ]
-	//       }
-	//     }
-	//   }
-	// }
-}
-
-func ExampleAction() {
-	show(sendapi.Action(sendapi.ID("1234"), sendapi.TypingOn))
-	// Output:
-	// {
-	//   "recipient": {
-	//     "id": "1234"
-	//   },
-	//   "sender_action": "typing_on"
-	// }
-}
-
-func show(request *sendapi.Request) {
-	data, err := json.MarshalIndent(request, "", "  ")
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(string(data))
 }

@@ -1,54 +1,45 @@
 package sendapi
 
-// Message is the content of a send: a text, or an attachment.
+import "slices"
+
+// Message is the content of a send: exactly one of text, attachment, template and sticker.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 type Message struct {
-	// Text is at most 2,000 characters. The platform does not say what it counts; Validate counts UTF-16
-	// code units, so that an emoji is two. A URL in it gets no preview.
+	// Text is at most 2,000 characters. The platform does not say what it counts; Check counts UTF-16
+	// code units, so that an emoji is two. The reference of 2018 allows 2,000, the current one asks for less than that:
+	// exactly 2,000 is a warning. A URL in it gets no preview.
 	Text string
 	// Attachment is media or a template.
 	Attachment *Attachment
 	// QuickReplies are up to 13 buttons under the message, which vanish with the next one.
 	QuickReplies []QuickReply
-	// Metadata is returned in the echo webhook only; at most 1,000 characters.
+	// Metadata is returned in the echo webhook only; at most 1,000 characters, where exactly 1,000 is a warning as with
+	// Text.
 	Metadata string
+	// Template is an approved template of a utility message; it goes with TypeUtility.
+	Template *UtilityTemplate
+	// StickerID is one of the platform's free stickers, such as ThumbsUp; within the 24 hours only. Since Jun 1 2026.
+	// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/sticker-api
+	StickerID int64
+	// DynamicText was for broadcasts and sponsored messages, where it may accompany a template. The Graph reference
+	// still lists it.
+	// https://developers.facebook.com/docs/graph-api/reference/page/messages
+	DynamicText *DynamicText
 
-	extra []member
+	leftover
 }
 
-// QuickReplyType is what a quick reply offers.
-// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
-type QuickReplyType string
+// ThumbsUp is the sticker of a thumb that points up.
+const ThumbsUp int64 = 369239263222822
 
-// The kinds of quick replies.
-const (
-	// ReplyText sends its title, and hands the payload to the webhook.
-	ReplyText QuickReplyType = "text"
-	// ReplyPhone offers the person's phone number; not shown to people without one.
-	ReplyPhone QuickReplyType = "user_phone_number"
-	// ReplyEmail offers the person's email address; not shown to people without one.
-	ReplyEmail QuickReplyType = "user_email"
-	// ReplyLocation asked for the place of the person. Withdrawn in 2019.
-	ReplyLocation QuickReplyType = "location"
-)
+// DynamicText is a text with the person's name in it.
+type DynamicText struct {
+	// Text has {first_name} and the like where the person's name goes.
+	Text string
+	// FallbackText is for where the name is not known.
+	FallbackText string
 
-var quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail, ReplyLocation}
-
-// QuickReply is a button under a message that answers it.
-// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
-type QuickReply struct {
-	// ContentType is required. The fields below go with ReplyText only.
-	ContentType QuickReplyType
-	// Title is what the button says; beyond 20 characters it is cut off. The platform's page requires it in one
-	// place and lets an image stand for it in another; send it.
-	Title string
-	// Payload is handed to the webhook; at most 1,000 characters. It may be empty with an image only. A number,
-	// which the platform takes as well, is kept when a request is read, but does not show here.
-	Payload string
-	// ImageURL is an icon of at least 24 x 24 pixels, required without a Title.
-	ImageURL string
-
-	extra []member
+	leftover
 }
 
 const (
@@ -63,72 +54,72 @@ func (m *Message) code(c *coder) {
 	optional(c, "attachment", &m.Attachment)
 	list(c, "quick_replies", &m.QuickReplies)
 	text(c, "metadata", &m.Metadata)
-	c.rest(&m.extra)
+	optional(c, "template", &m.Template)
+	integer(c, "sticker_id", &m.StickerID)
+	optional(c, "dynamic_text", &m.DynamicText)
 }
 
-func (q *QuickReply) code(c *coder) {
-	text(c, "content_type", &q.ContentType)
-	text(c, "title", &q.Title)
-	looseText(c, "payload", &q.Payload)
-	text(c, "image_url", &q.ImageURL)
-	c.rest(&q.extra)
+func (d *DynamicText) code(c *coder) {
+	text(c, "text", &d.Text)
+	text(c, "fallback_text", &d.FallbackText)
 }
 
 func (m *Message) check(c *checker) {
-	if m.empty() {
-		c.fail("", "needs text or an attachment")
-	}
-	c.limit("text", m.Text, maxText)
-	c.limit("metadata", m.Metadata, maxMetadata)
-	c.count("quick_replies", len(m.QuickReplies), 0, maxQuickReplies)
-	c.enter(step{key: "quick_replies"})
-	for i := range m.QuickReplies {
-		c.enter(step{index: i})
-		m.QuickReplies[i].check(c)
-		c.leave()
-	}
-	c.leave()
+	m.checkContent(c)
+	c.below("text", m.Text, maxText)
 	if m.Attachment != nil {
-		c.enter(step{key: "attachment"})
-		m.Attachment.check(c)
-		c.leave()
+		c.part("attachment", m.Attachment)
+	}
+	each(c, "quick_replies", m.QuickReplies, 0, maxQuickReplies)
+	c.below("metadata", m.Metadata, maxMetadata)
+	if m.Template != nil {
+		c.part("template", m.Template)
+	}
+	if m.DynamicText != nil {
+		c.old("dynamic_text", "dynamic_text")
 	}
 }
 
-// empty gives the benefit of the doubt to content that this version has no field for, such as sticker_id,
-// template (utility messages) and dynamic_text.
-func (m *Message) empty() bool {
-	if m.Text != "" || m.Attachment != nil {
-		return false
+// checkContent finds out whether there is exactly one content. It gives the benefit of the doubt to what this version
+// has no field for.
+func (m *Message) checkContent(c *checker) {
+	first := ""
+	for _, content := range [...]struct {
+		key   string
+		given bool
+	}{
+		{"text", m.Text != ""},
+		{"attachment", m.Attachment != nil},
+		{"template", m.Template != nil},
+		{"sticker_id", m.sticker()},
+	} {
+		switch {
+		case !content.given:
+		case first == "":
+			first = content.key
+		default:
+			c.fail(content.key, "not allowed together with "+first)
+		}
 	}
+	if first == "" && m.DynamicText == nil && !m.unknownContent() {
+		c.fail("", "needs text, an attachment, a template or a sticker_id")
+	}
+}
+
+// sticker counts an id in the form of a string as well; a zero, which is kept, is none.
+func (m *Message) sticker() bool {
+	return m.StickerID != 0 || slices.ContainsFunc(m.extra, func(e member) bool {
+		return e.key == "sticker_id" && kindOf(e.value) == "a string" && string(e.value) != `""`
+	})
+}
+
+func (m *Message) unknownContent() bool {
 	for _, e := range m.extra {
 		switch e.key {
-		case "text", "attachment", "quick_replies", "metadata":
+		case "text", "attachment", "quick_replies", "metadata", "template", "sticker_id", "dynamic_text":
 		default:
-			return false
+			return true
 		}
 	}
-	return true
-}
-
-func (q *QuickReply) check(c *checker) {
-	if !known(c, "content_type", q.ContentType, quickReplyTypes) {
-		return
-	}
-	if q.ContentType != ReplyText {
-		for _, f := range [...]address{{"title", q.Title}, {"payload", q.Payload}, {"image_url", q.ImageURL}} {
-			if f.value != "" {
-				c.fail(f.key, "allowed with content_type text only")
-			}
-		}
-		return
-	}
-	if q.Title == "" && q.ImageURL == "" {
-		c.fail("title", "required, unless there is an image_url")
-	}
-	if q.Payload == "" && q.ImageURL == "" && !given(q.extra, "payload") {
-		c.fail("payload", "required, unless there is an image_url")
-	}
-	c.limit("payload", q.Payload, maxPayload)
-	c.url("image_url", q.ImageURL)
+	return false
 }

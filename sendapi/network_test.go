@@ -1,8 +1,11 @@
 package sendapi_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -198,4 +201,97 @@ func TestCancelAfterTheRequestIsWritten(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Len(t, srv.Accepted(), 1)
 	})
+}
+
+// What sends nothing can be made again after a lost connection; of the rest the outcome is unknown.
+func TestLostAnswerOfEveryCall(t *testing.T) {
+	t.Parallel()
+	lost := clientFor(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}), sendapi.Config{})
+	for name, call := range anyCall {
+		want := sendapi.KindTransient
+		if sends[name] {
+			want = sendapi.KindUnknownOutcome
+		}
+		err := call(t.Context(), lost)
+		assert.ErrorIs(t, err, want, "%s: %v", name, err)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = call(ctx, lost)
+		assert.ErrorIs(t, err, sendapi.KindTransient, "%s, cancelled before: %v", name, err)
+		assert.ErrorIs(t, err, context.Canceled, name)
+	}
+}
+
+// A server that never ends its answer, in virtual time.
+func TestSlowAnswerOfEveryCall(t *testing.T) {
+	t.Parallel()
+	for name, call := range anyCall {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv, err := sandbox.New(sandbox.Config{Latency: time.Hour})
+				require.NoError(t, err)
+				defer srv.Close()
+				c, err := sendapi.NewClient(sendapi.Config{BaseURL: "http://sandbox", HTTPClient: srv.Client()})
+				require.NoError(t, err)
+				begun := time.Now()
+				err = call(t.Context(), c)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.LessOrEqual(t, time.Since(begun), 85*time.Second)
+				assert.Equal(t, sends[name], errors.Is(err, sendapi.KindUnknownOutcome), "%v", err)
+			})
+		})
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int32
+	srv, err := sandbox.New(sandbox.Config{Tokens: map[string]string{"1001": token}})
+	require.NoError(t, err)
+	t.Cleanup(srv.Close)
+	web := httptest.NewUnstartedServer(srv)
+	web.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	web.Start()
+	t.Cleanup(web.Close)
+	c, err := sendapi.NewClient(sendapi.Config{BaseURL: web.URL})
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	for range 3 {
+		for _, call := range anyCall {
+			_ = call(t.Context(), c) // a refusal keeps its connection too
+		}
+	}
+	assert.EqualValues(t, 1, opened.Load())
+	assert.GreaterOrEqual(t, len(srv.Calls()), 30)
+}
+
+// A small answer that unpacks to a large one is cut at the same limit.
+func TestCompressedAnswerIsCut(t *testing.T) {
+	t.Parallel()
+	var bomb bytes.Buffer
+	w := gzip.NewWriter(&bomb)
+	_, err := io.CopyN(w, endless{}, 8<<20)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	c := clientFor(t, answering(200, bomb.String(), "Content-Encoding", "gzip"), sendapi.Config{})
+	_, err = c.Send(t.Context(), page, sendapi.Text(ann, "x"))
+	assert.EqualError(t, err, "unknown outcome: HTTP 200: the answer broke off or is too long")
+
+	var small bytes.Buffer
+	w = gzip.NewWriter(&small)
+	_, err = io.WriteString(w, `{"message_id":"m_1"}`)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	c = clientFor(t, answering(200, small.String(), "Content-Encoding", "gzip"), sendapi.Config{})
+	_, err = c.Send(t.Context(), page, sendapi.Text(ann, "x"))
+	assert.NoError(t, err)
 }

@@ -12,6 +12,14 @@ type Problem struct {
 	Path string
 	// Message says what, with the limit and the size that was found. It never repeats message text.
 	Message string
+	// Limit is the number that was not kept to: the most or the least characters, entries or units there may be.
+	// 0 where the problem is not about a number.
+	Limit int
+	// Found is the number that was found instead, in the unit of Limit.
+	Found int
+	// Warning is set where the platform takes the request all the same: what it cuts off, what is old but not known
+	// to be refused, and what only a source that no longer exists says.
+	Warning bool
 }
 
 // String returns "path: message".
@@ -22,7 +30,7 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// Problems is every problem of one value, in the order of its fields. As an error it is never empty.
+// Problems is every problem of one value. As an error it is never empty.
 type Problems []Problem
 
 // Error joins the problems with semicolons.
@@ -32,6 +40,21 @@ func (ps Problems) Error() string {
 		texts[i] = p.String()
 	}
 	return strings.Join(texts, "; ")
+}
+
+// Refusals returns the problems that the platform refuses the request for; nil when there are none.
+func (ps Problems) Refusals() Problems { return ps.only(false) }
+
+// Warnings returns the problems that do not keep the request from being sent; nil when there are none.
+func (ps Problems) Warnings() Problems { return ps.only(true) }
+
+func (ps Problems) only(warning bool) (found Problems) {
+	for _, p := range ps {
+		if p.Warning == warning {
+			found = append(found, p)
+		}
+	}
+	return found
 }
 
 // err avoids the trap of a non-nil error that holds no problem.

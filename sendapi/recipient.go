@@ -11,7 +11,8 @@ type Recipient struct {
 	// UserRef is the reference that the checkbox plugin handed out. The answer has no recipient id.
 	UserRef string
 	// PhoneNumber is for customer matching, as +1(212)555-2368. It was a closed beta in 2018 and is gone
-	// from the current reference. The answer has no recipient id.
+	// from the current reference, while the error codes about it are still listed: Check warns of it. The answer
+	// has no recipient id.
 	PhoneNumber string
 	// Name raises the match rate of PhoneNumber.
 	Name *Name
@@ -21,14 +22,16 @@ type Recipient struct {
 	// PostID makes the message a private reply to a visitor's post, at most 7 days old.
 	PostID string
 	// OneTimeNotifToken redeems a one-time notification. Each token works once, within a year. The
-	// platform's overview of 2026 still names it; third parties call it gone.
+	// platform's overview of 2026 still names it; third parties call it gone. Check warns of it.
 	// https://developers.facebook.com/docs/messenger-platform/send-messages/one-time-notification/
 	OneTimeNotifToken string
-	// NotificationMessagesToken is the subscription of a recurring notification. Deprecated on Sep 1
-	// 2025, removed on Feb 10 2026; the Marketing Messages API replaces it.
+	// NotificationMessagesToken is the subscription of a recurring notification.
+	//
+	// Deprecated: closed to new pages on Sep 1 2025 and removed on Feb 10 2026. The Marketing Messages API, which
+	// sends through an ad account and not through this call, replaces it.
 	NotificationMessagesToken string
 
-	extra []member
+	leftover
 }
 
 // Name is the name of a person that is addressed by phone number.
@@ -38,7 +41,7 @@ type Name struct {
 	// Last is the family name.
 	Last string
 
-	extra []member
+	leftover
 }
 
 // ID addresses a person by page-scoped id.
@@ -52,6 +55,9 @@ func Comment(id string) Recipient { return Recipient{CommentID: id} }
 
 // Post addresses the author of a visitor post, for one private reply.
 func Post(id string) Recipient { return Recipient{PostID: id} }
+
+// OneTimeNotif addresses the person who allowed one message by a OneTimeNotifTemplate.
+func OneTimeNotif(token string) Recipient { return Recipient{OneTimeNotifToken: token} }
 
 // Phone addresses a person by phone number, as it was possible in 2018.
 func Phone(number string) Recipient { return Recipient{PhoneNumber: number} }
@@ -103,41 +109,58 @@ func (rcp *Recipient) code(c *coder) {
 	text(c, "post_id", &rcp.PostID)
 	text(c, "one_time_notif_token", &rcp.OneTimeNotifToken)
 	text(c, "notification_messages_token", &rcp.NotificationMessagesToken)
-	c.rest(&rcp.extra)
 }
 
 func (n *Name) code(c *coder) {
 	text(c, "first_name", &n.First)
 	text(c, "last_name", &n.Last)
-	c.rest(&n.extra)
 }
 
 func (rcp *Recipient) check(c *checker) {
-	var found []string
-	for _, a := range rcp.addresses() {
-		if a.value != "" {
-			found = append(found, a.key)
-		}
-	}
-	switch {
-	case len(found) == 0:
-		c.fail("", "required: one of id, user_ref, phone_number, comment_id, post_id, one_time_notif_token, "+
-			"notification_messages_token")
-	case len(found) > 1:
-		c.fail("", strings.Join(found, " and ")+": only one address is allowed")
-	}
+	rcp.checkCount(c)
 	if rcp.ID != "" && !digits(rcp.ID) {
 		c.fail("id", "not a page-scoped id: it must be decimal digits")
 	}
-	if rcp.PhoneNumber != "" && !phoneNumber(rcp.PhoneNumber) {
+	switch {
+	case rcp.PhoneNumber == "":
+	case !phoneNumber(rcp.PhoneNumber):
 		c.fail("phone_number", "not a phone number: it must look like +1(212)555-2368")
+	default:
+		c.old("phone_number", "matching people by phone number")
 	}
 	if rcp.Name != nil && rcp.PhoneNumber == "" {
 		c.fail("name", "allowed with phone_number only")
 	}
+	if rcp.OneTimeNotifToken != "" {
+		c.warn("one_time_notif_token", oneTimeDoubt)
+	}
+	if rcp.NotificationMessagesToken != "" {
+		c.removed("notification_messages_token", "the token of recurring notifications", removedRecurring)
+	}
 }
 
-// phoneNumber takes what people write: digits with an optional plus, grouped by blanks and punctuation.
-func phoneNumber(s string) bool {
-	return strings.ContainsAny(s, "0123456789") && strings.Trim(s, "+0123456789 ().-/") == ""
+// oneTimeDoubt is what is known of one-time notifications.
+const oneTimeDoubt = "one-time notifications are still named by the platform's overview of 2026, while others call them gone"
+
+func (rcp *Recipient) checkCount(c *checker) {
+	var first, others string
+	n := 0
+	for _, a := range rcp.addresses() {
+		switch {
+		case a.value == "":
+			continue
+		case n == 0:
+			first = a.key
+		default:
+			others += " and " + a.key
+		}
+		n++
+	}
+	switch {
+	case n == 0:
+		c.fail("", "required: one of id, user_ref, phone_number, comment_id, post_id, one_time_notif_token, "+
+			"notification_messages_token")
+	case n > 1:
+		c.report("", Problem{Message: first + others + ": only one address is allowed", Limit: 1, Found: n})
+	}
 }

@@ -2,6 +2,8 @@ package sendapi
 
 import (
 	"encoding/json"
+	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,20 +15,29 @@ const maxMessage = 300
 const redacted = "[redacted]"
 
 // redactor cleans what the platform sends back before it becomes part of an error: the platform may quote
-// what it got.
+// what it got. It is for one call, by one goroutine.
 type redactor struct {
-	page Page
-	body json.RawMessage
+	pages  []Page
+	bodies []json.RawMessage
+	texts  []string // of the bodies, once they are needed
+	ready  bool
+}
+
+// newRedactor hides the credentials of pages and all strings in bodies, each of which is JSON.
+func newRedactor(pages []Page, bodies ...json.RawMessage) *redactor {
+	return &redactor{pages: pages, bodies: bodies}
 }
 
 // clean replaces credentials and the request's texts, makes the rest one printable line, and cuts it.
-func (r redactor) clean(s string) string {
+func (r *redactor) clean(s string) string {
 	if s == "" {
 		return ""
 	}
-	for _, secret := range [...]string{r.page.proof(), r.page.Token.Reveal(), r.page.AppSecret.Reveal()} {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, redacted)
+	for _, page := range r.pages {
+		for _, secret := range [...]string{page.proof(), page.Token.Reveal(), page.AppSecret.Reveal()} {
+			if secret != "" {
+				s = strings.ReplaceAll(s, secret, redacted)
+			}
 		}
 	}
 	for _, content := range r.contents() {
@@ -39,21 +50,29 @@ func (r redactor) clean(s string) string {
 	return s
 }
 
+// carries reports whether a text of the request has a word.
+func (r *redactor) carries(word string) bool {
+	return slices.ContainsFunc(r.contents(), func(text string) bool { return strings.Contains(text, word) })
+}
+
 // contents are all strings that the request carries, but for the platform's own words in it.
-func (r redactor) contents() []string {
-	var request map[string]any
-	if json.Unmarshal(r.body, &request) != nil {
-		return nil
+func (r *redactor) contents() []string {
+	if r.ready {
+		return r.texts
 	}
-	var found []string
-	for key, value := range request {
-		switch key {
-		case "messaging_type", "sender_action", "notification_type", "tag":
-		default:
-			found = appendStrings(found, key, value)
+	r.ready = true
+	for _, body := range r.bodies {
+		var request map[string]any
+		_ = json.Unmarshal(body, &request) // it is an object, or there is nothing to hide
+		for key, value := range request {
+			switch key {
+			case "messaging_type", "sender_action", "notification_type", "tag":
+			default:
+				r.texts = appendStrings(r.texts, key, value)
+			}
 		}
 	}
-	return found
+	return r.texts
 }
 
 func appendStrings(found []string, key string, value any) []string {
@@ -83,37 +102,55 @@ const (
 	wordRunes   = 4
 )
 
-// hide replaces every occurrence of content in s, also one that was cut off or JSON-escaped.
+// hide replaces every occurrence of content in s, also one that was cut off, and in the forms in which the platform gets
+// it: as it is, JSON-escaped, and URL-encoded.
 func hide(s, content string) string {
 	content = strings.TrimSpace(content)
 	if content == "" {
 		return s
 	}
-	s = hideForm(s, content)
-	if escaped, err := json.Marshal(content); err == nil && string(escaped[1:len(escaped)-1]) != content {
-		s = hideForm(s, string(escaped[1:len(escaped)-1]))
-	}
-	return s
-}
-
-func hideForm(s, content string) string {
-	head := prefix(content, quotedRunes)
+	forms := formsOf(content)
 	short := utf8.RuneCountInString(content) < wordRunes
 	var b strings.Builder
 	for {
-		i := strings.Index(s, head)
-		if i < 0 {
-			break
+		from, to := find(s, forms)
+		if from < 0 {
+			return b.String() + s
 		}
-		end := i + common(s[i:], content)
-		if short && !alone(s, i, end) {
-			b.WriteString(s[:end])
+		if short && !alone(s, from, to) {
+			b.WriteString(s[:to])
 		} else {
-			b.WriteString(s[:i] + redacted)
+			b.WriteString(s[:from] + redacted)
 		}
-		s = s[end:]
+		s = s[to:]
 	}
-	return b.String() + s
+}
+
+func formsOf(content string) []string {
+	forms := []string{content}
+	if escaped, err := json.Marshal(content); err == nil {
+		forms = append(forms, string(escaped[1:len(escaped)-1]))
+	}
+	for _, form := range forms[:len(forms):len(forms)] {
+		forms = append(forms, url.QueryEscape(form), url.PathEscape(form))
+	}
+	return forms
+}
+
+// find returns the first place where the beginning of any form stands, and the end of the form that goes furthest from
+// there: forms may differ only behind their beginning. from is -1 when there is none.
+func find(s string, forms []string) (from, to int) {
+	from = -1
+	for _, form := range forms {
+		i := strings.Index(s, prefix(form, quotedRunes))
+		if i < 0 || from >= 0 && i > from {
+			continue
+		}
+		if end := i + common(s[i:], form); i != from || end > to {
+			from, to = i, end
+		}
+	}
+	return from, to
 }
 
 func prefix(s string, runes int) string {

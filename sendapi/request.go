@@ -1,6 +1,9 @@
 package sendapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Request is the body of one call to the Send API: a message, or a sender action, to one recipient.
 //
@@ -10,24 +13,26 @@ import "strings"
 type Request struct {
 	// Recipient is who gets it. Required.
 	Recipient Recipient
-	// MessagingType says why the message is sent.
+	// MessagingType says why the message is sent. Not with a sender action.
 	MessagingType MessagingType
 	// Message is the content. Exactly one of Message and SenderAction is required.
 	Message *Message
 	// SenderAction is what the person sees the Page do instead of a message.
 	SenderAction SenderAction
-	// NotificationType is how the device announces the message; empty means NotifyRegular.
+	// NotificationType is how the device announces the message; empty means NotifyRegular. Not with a sender action.
 	NotificationType NotificationType
 	// Tag goes with TypeMessageTag, and only with it.
 	Tag Tag
-	// PersonaID makes the message come from a persona of the Page, decimal digits.
+	// PersonaID makes the message come from a persona of the Page, decimal digits. Of the sender actions only TypingOn
+	// and TypingOff take it.
 	PersonaID string
-	// ReplyTo quotes an earlier message.
+	// ReplyTo quotes an earlier message of either side. Not with a sender action. One snapshot of the Graph reference
+	// shows a string here; such a one is kept when a request is read, but does not show in the field.
 	ReplyTo *ReplyTo
 	// Payload goes with AddReaction and RemoveReaction, and only with them.
 	Payload *Reaction
 
-	extra []member
+	leftover
 }
 
 // ReplyTo names the message that a message quotes.
@@ -36,7 +41,7 @@ type ReplyTo struct {
 	// MID is the id of the quoted message, of either side. Required.
 	MID string
 
-	extra []member
+	leftover
 }
 
 // Reaction says what AddReaction and RemoveReaction are about.
@@ -47,12 +52,12 @@ type Reaction struct {
 	// Reaction is an emoji. Required with AddReaction.
 	Reaction string
 
-	extra []member
+	leftover
 }
 
 // ParseRequest reads a request from JSON: exactly one object in UTF-8, no member twice, each known member of
 // its documented type. An error is of type Problems and says where. Whether the platform would accept
-// the request is up to Validate.
+// the request is up to Check.
 func ParseRequest(data []byte) (*Request, error) {
 	r := new(Request)
 	if err := decode(data, r); err != nil {
@@ -61,25 +66,15 @@ func ParseRequest(data []byte) (*Request, error) {
 	return r, nil
 }
 
-// Validate reports everything that the platform is known to refuse, as Problems with the JSON path of each, or nil.
-// What the platform merely cuts off, such as a long title, passes; so do unknown members and unknown
-// template types.
-func (r *Request) Validate() error {
-	var c checker
-	c.enter(step{key: "recipient"})
-	r.Recipient.check(&c)
-	c.leave()
-	r.checkContent(&c)
-	r.checkOptions(&c)
-	return c.problems.err()
-}
-
 // Media reports whether the message carries audio or video, which the platform limits to a lower rate than
-// the rest.
+// the rest. A media template with a video counts as well: nothing says so, but the lower rate is the safe one.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting
 func (r *Request) Media() bool {
 	if r.Message == nil || r.Message.Attachment == nil {
 		return false
+	}
+	if t, ok := r.Message.Attachment.Payload.(*MediaTemplate); ok && t != nil {
+		return slices.ContainsFunc(t.Elements, func(e MediaElement) bool { return e.MediaType == Video })
 	}
 	t := r.Message.Attachment.Type
 	return t == Audio || t == Video
@@ -111,7 +106,6 @@ func (r *Request) code(c *coder) {
 	looseText(c, "persona_id", &r.PersonaID)
 	r.codeReplyTo(c)
 	optional(c, "payload", &r.Payload)
-	c.rest(&r.extra)
 }
 
 // codeReplyTo lets a string pass as well: one version of the Graph reference shows reply_to as a string, the
@@ -131,42 +125,127 @@ func (r *Request) codeReplyTo(c *coder) {
 
 func (t *ReplyTo) code(c *coder) {
 	text(c, "mid", &t.MID)
-	c.rest(&t.extra)
 }
 
 func (re *Reaction) code(c *coder) {
 	text(c, "message_id", &re.MessageID)
 	text(c, "reaction", &re.Reaction)
-	c.rest(&re.extra)
+}
+
+func (r *Request) check(c *checker) {
+	c.part("recipient", &r.Recipient)
+	r.checkType(c)
+	r.checkContent(c)
+	r.checkTag(c)
+	r.checkOptions(c)
+	r.checkReaction(c)
+}
+
+func (r *Request) checkType(c *checker) {
+	utility := r.Message != nil && r.Message.Template != nil
+	switch {
+	case r.MessagingType == "" && r.Message != nil:
+		c.warn("messaging_type", "missing; the reference calls it required since May 7 2018")
+	case r.MessagingType == "":
+	case r.MessagingType == TypeSubscription:
+		c.removed("messaging_type", string(TypeSubscription), removedIn2020)
+	case !known(c, "messaging_type", r.MessagingType, messagingTypes):
+	case r.MessagingType == TypeUtility && r.Message != nil && !utility:
+		c.warn("messaging_type", "UTILITY is for messages with a template")
+	case r.MessagingType != TypeUtility && utility:
+		c.warn("messaging_type", "a message with a template is sent as UTILITY")
+	}
+	r.messageOnly(c, "messaging_type", r.MessagingType != "")
+}
+
+// messageOnly refuses what does not go with a sender action.
+func (r *Request) messageOnly(c *checker, key string, given bool) {
+	if given && r.SenderAction != "" && r.Message == nil {
+		c.fail(key, "not allowed with a sender_action")
+	}
 }
 
 func (r *Request) checkContent(c *checker) {
+	if r.Message != nil {
+		c.part("message", r.Message)
+	}
 	switch {
 	case r.Message == nil && r.SenderAction == "":
 		c.fail("message", "required, or a sender_action")
 	case r.Message != nil && r.SenderAction != "":
 		c.fail("sender_action", "not allowed together with message")
 	}
-	if r.Message != nil {
-		c.enter(step{key: "message"})
-		r.Message.check(c)
-		c.leave()
+	if c.withFile && !r.carriesMedia() {
+		c.fail("message.attachment", "must be an image, audio, video or file, as a file goes with the call")
 	}
 	if r.SenderAction != "" {
-		known(c, "sender_action", SenderAction(strings.ToLower(string(r.SenderAction))), senderActions)
+		known(c, "sender_action", r.action(), senderActions)
 	}
-	r.checkReaction(c)
+	optionalOf(c, "notification_type", r.NotificationType, notificationTypes...)
+	r.messageOnly(c, "notification_type", r.NotificationType != "")
 }
 
+func (r *Request) carriesMedia() bool {
+	if r.Message == nil || r.Message.Attachment == nil {
+		return false
+	}
+	_, ok := r.Message.Attachment.Payload.(*Media)
+	return ok
+}
+
+// action is the sender action in lower case, as the guide has it.
+func (r *Request) action() SenderAction { return SenderAction(strings.ToLower(string(r.SenderAction))) }
+
+func (r *Request) checkTag(c *checker) {
+	if r.Tag == "" {
+		if r.MessagingType == TypeMessageTag {
+			c.fail("tag", "required with messaging_type MESSAGE_TAG")
+		}
+		return
+	}
+	c.part("tag", r.Tag)
+	if r.MessagingType != TypeMessageTag {
+		c.fail("tag", "allowed with messaging_type MESSAGE_TAG only")
+	}
+	r.messageOnly(c, "tag", true)
+	if r.Tag == TagCustomerFeedback && r.Message != nil && !r.Message.asksForFeedback() {
+		c.fail("tag", "CUSTOMER_FEEDBACK is for the customer_feedback template only")
+	}
+}
+
+func (m *Message) asksForFeedback() bool {
+	if m.Attachment == nil {
+		return false
+	}
+	_, ok := m.Attachment.Payload.(*CustomerFeedbackTemplate)
+	return ok
+}
+
+func (r *Request) checkOptions(c *checker) {
+	if r.PersonaID != "" {
+		if !digits(r.PersonaID) {
+			c.fail("persona_id", "must be decimal digits")
+		}
+		typing := r.action() == TypingOn || r.action() == TypingOff
+		r.messageOnly(c, "persona_id", !typing)
+	}
+	if r.ReplyTo != nil {
+		c.part("reply_to", r.ReplyTo)
+		r.messageOnly(c, "reply_to", true)
+	}
+}
+
+func (t *ReplyTo) check(c *checker) { c.required("mid", t.MID) }
+
 func (r *Request) checkReaction(c *checker) {
-	action := SenderAction(strings.ToLower(string(r.SenderAction)))
+	action := r.action()
 	reacts := action == AddReaction || action == RemoveReaction
 	switch {
 	case r.Payload == nil && reacts:
 		c.fail("payload", "required with "+string(action))
-	case r.Payload != nil && !reacts:
-		c.fail("payload", "allowed with the sender actions react and unreact only")
 	case r.Payload == nil:
+	case !reacts:
+		c.fail("payload", "allowed with the sender actions react and unreact only")
 	default:
 		c.enter(step{key: "payload"})
 		c.required("message_id", r.Payload.MessageID)
@@ -174,29 +253,5 @@ func (r *Request) checkReaction(c *checker) {
 			c.required("reaction", r.Payload.Reaction)
 		}
 		c.leave()
-	}
-}
-
-func (r *Request) checkOptions(c *checker) {
-	if r.MessagingType != "" {
-		known(c, "messaging_type", r.MessagingType, messagingTypes)
-	}
-	if r.NotificationType != "" {
-		known(c, "notification_type", r.NotificationType, notificationTypes)
-	}
-	if r.Tag != "" && !r.Tag.Removed() {
-		known(c, "tag", r.Tag, currentTags)
-	}
-	switch {
-	case r.Tag == "" && r.MessagingType == TypeMessageTag:
-		c.fail("tag", "required with messaging_type MESSAGE_TAG")
-	case r.Tag != "" && r.MessagingType != TypeMessageTag:
-		c.fail("tag", "allowed with messaging_type MESSAGE_TAG only")
-	}
-	if r.PersonaID != "" && !digits(r.PersonaID) {
-		c.fail("persona_id", "must be decimal digits")
-	}
-	if r.ReplyTo != nil && r.ReplyTo.MID == "" {
-		c.fail("reply_to.mid", "required")
 	}
 }

@@ -41,47 +41,86 @@ type envelope struct {
 	TraceID   string `json:"fbtrace_id"`
 }
 
-// interpret turns an answer into a response or an error.
-func (a answer) interpret(pageID string, action bool, r redactor) (*Response, error) {
+// result is a successful answer.
+type result struct {
+	members map[string]json.RawMessage
+	usage   Usage
+	trace   string
+}
+
+// reading is how the answer to a call is to be judged.
+type reading struct {
+	pageID string
+	hide   *redactor
+	// repeatable means that a second try does no harm, as with a file that is uploaded. Without an answer such a call failed
+	// for the time being; no outcome is unknown.
+	repeatable bool
+	// wants is the member without which an answer is no success, and accepts is what it must look like; nil means
+	// that it must be there, without an error beside it.
+	wants   string
+	accepts func(members map[string]json.RawMessage) bool
+}
+
+func (r reading) succeeded(members map[string]json.RawMessage) bool {
+	if r.accepts != nil {
+		return r.accepts(members)
+	}
+	return textOf(members[r.wants]) != "" && members["error"] == nil
+}
+
+func (r reading) settle(e *Error) *Error {
+	if r.repeatable && e.Kind == KindUnknownOutcome {
+		e.Kind = KindTransient
+	}
+	return e
+}
+
+// interpret turns an answer into a success or an error.
+func (a answer) interpret(r reading) (result, *Error) {
 	var members map[string]json.RawMessage
 	readable := a.whole && json.Unmarshal(a.body, &members) == nil && members != nil
-	usage := parseUsage(a.header)
-	trace := r.clean(a.header.Get("X-Fb-Trace-Id"))
-	if readable && 200 <= a.status && a.status < 300 {
-		res := &Response{Usage: usage, TraceID: trace}
-		res.fill(members)
-		if res.MessageID != "" || action && members["error"] == nil {
-			return res, nil
-		}
+	res := result{members: members, usage: parseUsage(a.header), trace: r.hide.clean(a.header.Get("X-Fb-Trace-Id"))}
+	if readable && 200 <= a.status && a.status < 300 && r.succeeded(members) {
+		return res, nil
 	}
-	e := a.failure(members["error"], readable, r)
-	e.Usage = usage
+	e := r.settle(a.failure(members["error"], readable, r))
+	e.Usage = res.usage
 	if e.TraceID == "" {
-		e.TraceID = trace
+		e.TraceID = res.trace
 	}
 	if e.Kind == KindRateLimit || e.Kind == KindTransient {
-		e.RetryAfter = max(usage.Wait(pageID), retryAfter(a.header, time.Now()))
+		e.RetryAfter = max(res.usage.Wait(r.pageID), retryAfter(a.header, time.Now()))
 	}
-	return nil, e
+	return result{}, e
+}
+
+// reading fills res from the answer to a send. A sender action has no message id.
+func (res *Response) reading(pageID string, req *Request, hide *redactor) reading {
+	action := req.SenderAction != "" && req.Message == nil
+	return reading{pageID: pageID, hide: hide, wants: "message_id", accepts: func(members map[string]json.RawMessage) bool {
+		res.fill(members)
+		return res.MessageID != "" || action && members["error"] == nil
+	}}
 }
 
 // fill takes the ids, which come as strings or as numbers. One page of the platform prints them inside a recipient
 // object instead, which costs little to accept.
 func (res *Response) fill(members map[string]json.RawMessage) {
-	res.RecipientID = idOf(members["recipient_id"])
-	res.MessageID = idOf(members["message_id"])
-	res.AttachmentID = idOf(members["attachment_id"])
+	res.RecipientID = textOf(members["recipient_id"])
+	res.MessageID = textOf(members["message_id"])
+	res.AttachmentID = textOf(members["attachment_id"])
 	if res.MessageID != "" || members["recipient"] == nil {
 		return
 	}
 	var nested map[string]json.RawMessage
 	if json.Unmarshal(members["recipient"], &nested) == nil {
-		res.RecipientID = idOf(nested["id"])
-		res.MessageID = idOf(nested["message_id"])
+		res.RecipientID = textOf(nested["id"])
+		res.MessageID = textOf(nested["message_id"])
 	}
 }
 
-func idOf(value json.RawMessage) string {
+// textOf reads a string, or a number as it is written.
+func textOf(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) == nil {
 		return text
@@ -93,7 +132,7 @@ func idOf(value json.RawMessage) string {
 	return ""
 }
 
-func (a answer) failure(raw json.RawMessage, readable bool, r redactor) *Error {
+func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 	e := &Error{Status: a.status}
 	var env *envelope
 	if readable && raw != nil {
@@ -104,19 +143,31 @@ func (a answer) failure(raw json.RawMessage, readable bool, r redactor) *Error {
 	case env != nil:
 		v = judge(a.status, env.Code, env.Subcode, env.Transient)
 		e.Code, e.Subcode = env.Code, env.Subcode
-		e.Message, e.Type, e.TraceID = r.clean(env.Message), r.clean(env.Type), r.clean(env.TraceID)
+		e.Message, e.Type, e.TraceID = r.hide.clean(env.Message), r.hide.clean(env.Type), r.hide.clean(env.TraceID)
+		if e.Code == 100 && e.Subcode == 0 && r.blamesProof(e.Message) {
+			v = auth
+		}
 	case !a.whole:
 		v = judgeStatus(a.status)
 		e.Message = "the answer broke off or is too long"
 	case readable && a.status < 300:
 		v = verdict{kind: KindUnknownOutcome}
-		e.Message = "the answer has no message_id"
+		e.Message = "the answer has no " + r.wants
 	default:
 		v = judgeStatus(a.status)
 		e.Message = "the answer is not one of the platform"
 	}
-	e.Kind, e.Scope = v.kind, v.scope
+	e.Kind, e.Scope, e.Retries = v.kind, v.scope, v.retries
 	return e
+}
+
+// blamesProof tells a wrong appsecret_proof from the other meanings of a bare 100, which would each cost a message
+// that is not at fault. The name of a parameter is the same in every language. It counts only when the request itself
+// does not have the word, so that no message can pass for it.
+// https://developers.facebook.com/docs/graph-api/guides/secure-requests
+func (r reading) blamesProof(message string) bool {
+	const name = "appsecret_proof"
+	return strings.Contains(message, name) && !r.hide.carries(name)
 }
 
 // parseEnvelope takes each member for itself, so that one of an unexpected type does not cost the code.

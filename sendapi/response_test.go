@@ -1,7 +1,6 @@
 package sendapi
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,9 +12,20 @@ import (
 
 func read(status int, body string, action bool) (*Response, *Error) {
 	a := answer{status: status, header: make(http.Header), body: []byte(body), whole: true}
-	res, err := a.interpret("1001", action, redactor{})
-	e, _ := errors.AsType[*Error](err)
-	return res, e
+	return a.sent(action, newRedactor(nil))
+}
+
+// sent reads the answer to a send.
+func (a answer) sent(action bool, hide *redactor) (*Response, *Error) {
+	req := Text(ID("7"), "x")
+	if action {
+		req = Action(ID("7"), TypingOn)
+	}
+	var res Response
+	if _, e := a.interpret(res.reading("1001", req, hide)); e != nil {
+		return nil, e
+	}
+	return &res, nil
 }
 
 func TestSuccessShapes(t *testing.T) {
@@ -80,8 +90,57 @@ func TestBrokenOffAnswer(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]Kind{200: KindUnknownOutcome, 400: KindTransient, 500: KindUnknownOutcome} {
 		a := answer{status: status, header: make(http.Header), body: []byte(`{"message_id":"m_1"}`)}
-		_, err := a.interpret("1001", false, redactor{})
-		assert.ErrorIs(t, err, want, "%d", status)
+		_, e := a.sent(false, newRedactor(nil))
+		assert.ErrorIs(t, e, want, "%d", status)
+	}
+}
+
+// A wrong proof must not cost the messages of a backlog, and no message may pass for a wrong proof.
+func TestWrongProofIsNoFaultOfTheMessage(t *testing.T) {
+	t.Parallel()
+	const proof = `(#100) Invalid appsecret_proof provided in the API argument`
+	for name, row := range map[string]struct {
+		body, text string
+		want       Kind
+	}{
+		"wrong":               {`{"error":{"code":100,"message":"` + proof + `"}}`, "Hello", KindAuth},
+		"missing":             {`{"error":{"code":100,"message":"API calls require an appsecret_proof"}}`, "Hello", KindAuth},
+		"in another language": {`{"error":{"code":100,"message":"appsecret_proof non valide"}}`, "Hello", KindAuth},
+		"another 100":         {`{"error":{"code":100,"message":"Invalid parameter"}}`, "Hello", KindInvalid},
+		"with a subcode":      {`{"error":{"code":100,"error_subcode":2018001,"message":"` + proof + `"}}`, "x", KindRecipient},
+		"another code":        {`{"error":{"code":551,"message":"` + proof + `"}}`, "Hello", KindRecipient},
+		"quoted from a text": {
+			`{"error":{"code":100,"message":"bad text: what is an appsecret_proof?"}}`, "what is an appsecret_proof?", KindInvalid,
+		},
+		"a part of a text": {
+			`{"error":{"code":100,"message":"bad word: appsecret_proof"}}`, "what is an appsecret_proof?", KindInvalid,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := answer{status: 400, header: make(http.Header), body: []byte(row.body), whole: true}
+			_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), row.text))))
+			require.NotNil(t, e)
+			assert.Equal(t, row.want, e.Kind)
+			assert.Equal(t, row.want == KindAuth, e.Scope == ScopePage)
+		})
+	}
+}
+
+func TestRetriesComeFromTheTable(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		`{"error":{"code":1,"error_subcode":99}}`:        2,
+		`{"error":{"code":100,"error_subcode":2018008}}`: 2,
+		`{"error":{"code":100,"error_subcode":2018047}}`: 1,
+		`{"error":{"code":100,"error_subcode":2018294}}`: 1,
+		`{"error":{"code":100,"error_subcode":2018001}}`: 0,
+		`{"error":{"code":190}}`:                         0,
+		`{"error":{"code":230}}`:                         0,
+	} {
+		_, e := read(400, body, false)
+		require.NotNil(t, e, body)
+		assert.Equal(t, want, e.Retries, body)
 	}
 }
 
@@ -91,9 +150,8 @@ func TestRetryAfterGoesWithLimitsOnly(t *testing.T) {
 		`{"error":{"code":613}}`: true, `{"error":{"code":2}}`: true, `{"error":{"code":190}}`: false,
 	} {
 		a := answer{status: 400, header: header("Retry-After", "30"), body: []byte(body), whole: true}
-		_, err := a.interpret("1001", false, redactor{})
-		e, ok := errors.AsType[*Error](err)
-		require.True(t, ok, body)
+		_, e := a.sent(false, newRedactor(nil))
+		require.NotNil(t, e, body)
 		assert.Equal(t, want, e.RetryAfter > 0, body)
 	}
 }
@@ -110,7 +168,14 @@ func TestRedactor(t *testing.T) {
 		},
 		"text, twice":   {`{"message":{"text":"abcdef"}}`, "abcdefabcdef", "[redacted][redacted]"},
 		"text, escaped": {`{"message":{"text":"say \"boo\" to them"}}`, `bad: say \"boo\" to them`, "bad: [redacted]"},
-		"short text":    {`{"message":{"text":"no"}}`, `"no" is not nothing`, `"[redacted]" is not nothing`},
+		"text, encoded": {
+			`{"message":{"text":"say \"boo\" & run"}}`, "bad: say+%22boo%22+%26+run say%20%22boo%22%20&%20run",
+			"bad: [redacted] [redacted]",
+		},
+		"text, in encoded JSON": {
+			`{"message":{"text":"say \"boo\" to them"}}`, "bad: text%22%3A%22say+%5C%22boo%5C%22+to+them%22", "bad: text%22%3A%22[redacted]%22",
+		},
+		"short text": {`{"message":{"text":"no"}}`, `"no" is not nothing`, `"[redacted]" is not nothing`},
 		"title in template": {
 			`{"message":{"attachment":{"payload":{"elements":[{"title":"Blue shoes"}]}}}}`,
 			"Blue shoes?", "[redacted]?",
@@ -124,10 +189,10 @@ func TestRedactor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, row.want, redactor{page, []byte(row.body)}.clean(row.in))
+			assert.Equal(t, row.want, newRedactor([]Page{page}, []byte(row.body)).clean(row.in))
 		})
 	}
-	long := redactor{}.clean(strings.Repeat("é", 1000))
+	long := newRedactor(nil).clean(strings.Repeat("é", 1000))
 	assert.Equal(t, maxMessage, utf8.RuneCountInString(long))
 }
 
@@ -139,15 +204,13 @@ func FuzzResponse(f *testing.F) {
 	body := []byte(`{"message":{"text":"secret text"}}`)
 	f.Fuzz(func(t *testing.T, status int, data string) {
 		a := answer{status: status, header: make(http.Header), body: []byte(data), whole: true}
-		res, err := a.interpret("1001", false, redactor{Page{Token: "EAAtoken"}, body})
-		if err == nil {
+		res, e := a.sent(false, newRedactor([]Page{{Token: "EAAtoken"}}, body))
+		if e == nil {
 			require.NotEmpty(t, res.MessageID)
 			return
 		}
-		e, ok := errors.AsType[*Error](err)
-		require.True(t, ok)
 		require.Contains(t, Kinds(), e.Kind)
-		require.NotContains(t, err.Error(), "secret text")
-		require.NotContains(t, err.Error(), "EAAtoken")
+		require.NotContains(t, e.Error(), "secret text")
+		require.NotContains(t, e.Error(), "EAAtoken")
 	})
 }

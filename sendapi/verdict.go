@@ -4,8 +4,15 @@ import "net/http"
 
 // verdict is what a code means for a sender.
 type verdict struct {
-	kind  Kind
-	scope Scope
+	kind    Kind
+	scope   Scope
+	retries int
+}
+
+// after is the same verdict for a fault that sometimes goes away by itself.
+func (v verdict) after(retries int) verdict {
+	v.retries = retries
+	return v
 }
 
 // rule is one row of the verdict table.

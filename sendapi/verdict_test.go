@@ -57,10 +57,21 @@ func TestVerdictTable(t *testing.T) {
 		assert.False(t, seen[name], "two rows for %s", name)
 		seen[name] = true
 		assert.Equal(t, want[name], r.kind, "kind of %s", name)
-		assert.Equal(t, r.verdict, judge(400, r.code, r.subcode, false), "what judge says of %s", name)
-		assert.Equal(t, r.verdict, judge(500, r.code, r.subcode, true), "the code goes before status and hint")
+		for status := 100; status < 600; status++ {
+			for _, hint := range []bool{false, true} {
+				if got := judge(status, r.code, r.subcode, hint); got != r.verdict {
+					assert.Equal(t, r.verdict, got, "the code goes before the status: %s with %d, %v", name, status, hint)
+				}
+			}
+		}
 		assert.True(t, r.source == inferred || strings.HasPrefix(r.source, "https://"), "source of %s", name)
 		assertScope(t, r.verdict, name)
+		again := r.kind == KindTransient || r.kind == KindUnknownOutcome || r.kind == KindRateLimit
+		assert.False(t, again && r.retries > 0, "%s is tried again anyway", name)
+	}
+	for _, r := range ranges {
+		assert.Contains(t, r.source, "https://", "%d to %d", r.from, r.to)
+		assertScope(t, r.verdict, r.from)
 	}
 	for code := range want {
 		assert.True(t, seen[code], "no row for %s", code)

@@ -54,6 +54,9 @@ func decide(err error, d *delivery) decision {
 		e = &sendapi.Error{Kind: sendapi.KindTransient}
 	}
 	last := d.attempt >= d.maxAttempts
+	if d.attempt <= e.Retries && !last {
+		return decision{retry: backoff(d.attempt)} // it may go away by itself
+	}
 	switch e.Kind {
 	case sendapi.KindRateLimit:
 		return limited(e, d.job.PageID)

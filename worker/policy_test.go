@@ -67,3 +67,30 @@ func TestThePolicyOfOtherErrors(t *testing.T) {
 	thread := decide(&sendapi.Error{Kind: sendapi.KindRateLimit, Scope: sendapi.ScopeThread, RetryAfter: time.Hour}, d)
 	assert.Equal(t, decision{retry: time.Hour, free: true}, thread)
 }
+
+// TestFaultsThatMayGoAwayAreTriedAgain, as often as the error says, and never beyond the job's own attempts.
+func TestFaultsThatMayGoAwayAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	media := &sendapi.Error{Kind: sendapi.KindInvalid, Retries: 2}
+	right := &sendapi.Error{Kind: sendapi.KindAuth, Scope: sendapi.ScopePage, Retries: 2}
+	for name, row := range map[string]struct {
+		err              *sendapi.Error
+		attempt, allowed int
+		again            bool
+		outcome          producer.OutcomeKind
+		hold             bool
+	}{
+		"media, first":           {media, 1, 5, true, "", false},
+		"media, second":          {media, 2, 5, true, "", false},
+		"media, third":           {media, 3, 5, false, producer.Failed, false},
+		"media, the only one":    {media, 1, 1, false, producer.Failed, false},
+		"permission, second":     {right, 2, 5, true, "", false},
+		"permission, third":      {right, 3, 5, false, "", true},
+		"invalid without a hint": {&sendapi.Error{Kind: sendapi.KindInvalid}, 1, 5, false, producer.Failed, false},
+	} {
+		d := decide(row.err, &delivery{job: producer.Job{PageID: "1001"}, attempt: row.attempt, maxAttempts: row.allowed})
+		assert.Equal(t, row.again, d.retry > 0, name)
+		assert.Equal(t, row.outcome, d.outcome, name)
+		assert.Equal(t, row.hold, d.hold, name)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/sendapi/sandbox"
 )
 
@@ -148,7 +150,10 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"version --short":                   "unknown flag: --short\n  see sendpace version --help\n",
 		"--verbose":                         "unknown flag: --verbose\n  see sendpace --help\n",
 		"sandbox --latency 5":               "invalid argument \"5\" for \"--latency\" flag",
-		"sandbox --latency -5s":             "--latency and --rate must not be below 0\n  see sendpace sandbox --help\n",
+		"sandbox --latency -5s":             "--latency must be 0 to 4m\n  see sendpace sandbox --help\n",
+		"sandbox --rate -1 --window ajar":   "--rate must be 0, or 0.0001 to 100000 a second; --window must be open or closed",
+		"sandbox --drop 2 --fail -1":        "--fail must be 0 to 1; --drop must be 0 to 1",
+		"sandbox --window-length 0":         "--window-length must be above 0",
 		"enqueue":                           "--file is missing\n  sendpace enqueue --file jobs.ndjson, or --file - ",
 		"page release":                      "page release takes one page id, but got 0 arguments\n  sendpace page release 1001\n",
 		"page release 1 2":                  "page release takes one page id, but got 2 arguments\n",
@@ -252,6 +257,51 @@ func TestSandbox(t *testing.T) {
 	}
 	assert.Equal(t, 0, p.stop(), p.err)
 	assert.Regexp(t, `(?m)^page  calls  accepted  refused .*\n─+\n1001      2         1        1 `, p.out)
+}
+
+func TestSandboxFlags(t *testing.T) {
+	t.Parallel()
+	const sent, limited = "sent", "rate limit"
+	for flags, want := range map[string]struct {
+		first, second string
+		usage         float64 // that the second answer says
+		wait          time.Duration
+	}{
+		"--jitter 1ms --media-rate 1":        {first: sent, second: sent},
+		"--rate 0.001":                       {sent, limited, 100, 0},
+		"--rate 0.001 --block 1h":            {sent, limited, 100, time.Hour},
+		"--thread-rate 0.001":                {first: sent, second: limited},
+		"--engaged-users 1 --usage 90":       {sent, sent, 90, 0},
+		"--engaged-users 1":                  {sent, sent, 1, 0},
+		"--window closed":                    {first: "window", second: "window"},
+		"--fail 1 --drop 1 --seed 4":         {first: "transient", second: "transient"},
+		"--drop 1":                           {first: "unknown outcome", second: "unknown outcome"},
+		"--allow-removed --window-length 1h": {first: sent, second: sent},
+	} {
+		t.Run(flags, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"sandbox", "--addr", "127.0.0.1:0", "--latency", "0s"}, strings.Fields(flags)...)
+			p := start(t, nil, nil, args...)
+			client, err := sendapi.NewClient(sendapi.Config{BaseURL: p.out.wait(t, `answers at (http://\S+);`)})
+			require.NoError(t, err)
+			defer client.CloseIdleConnections()
+			var got []string
+			var usage sendapi.Usage
+			for range 2 {
+				res, err := client.Send(t.Context(), sendapi.Page{ID: "1001", Token: "t"}, sendapi.Text(sendapi.ID("7"), "hi"))
+				var e *sendapi.Error
+				if errors.As(err, &e) {
+					got, usage = append(got, e.Kind.Error()), e.Usage
+				} else {
+					got, usage = append(got, sent), res.Usage
+				}
+			}
+			assert.Equal(t, []string{want.first, want.second}, got)
+			assert.Equal(t, want.usage, usage.Messaging("1001").Max())
+			assert.Equal(t, want.wait, usage.Wait("1001"))
+			assert.Equal(t, 0, p.stop(), p.err)
+		})
+	}
 }
 
 func TestSandboxSummary(t *testing.T) {

@@ -2,11 +2,12 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -16,18 +17,47 @@ import (
 const maxControlBody = 64 << 10
 
 // maxDelay keeps a slow answer within the time that Serve gives a connection.
-const maxDelay = 5 * time.Minute
+const (
+	maxDelay     = 5 * time.Minute
+	maxDelayText = "5m"
+)
 
 const help = `Sendpace sandbox: a Send API to try things on. Nothing is sent to anybody.
 
-POST   /{version}/{page-id}/messages   the Send API
+POST   /{version}/{page-id}/messages   the Send API; also message_attachments, personas, batches
+
 GET    /sandbox/calls                  calls by page: accepted, refused, dropped, pace
+GET    /sandbox/log                    the accepted sends, one line of JSON each, oldest first
+         ?page=1001 ?recipient=4321    of one page, to one recipient
+         ?since=17                     after the call with that seq
+         ?limit=1000                   at most so many, 1 to 100000
+         ?all=true                     the refused and dropped ones too, and other edges
+
+GET    /sandbox/pages[?page=1001]      how each page stands: access, high-volume mode, usage
+POST   /sandbox/pages                  replace the state of a page
+DELETE /sandbox/pages[?page=1001]      back to the start: one page, or all
+         {"page":"1001","access":"expired","token":"a new one","window":"closed",
+          "rate":5,"media_rate":1,"usage":97}
+       window, for people of whom it is not known when they wrote: open or closed.
+       access: expired, invalid, password_changed, role_lost, not_granted, no_permission,
+       no_messaging, blocked, restricted. A token replaces the old one and stays.
+
+GET    /sandbox/people?page=1001&person=4321
+POST   /sandbox/people                 replace the state of a person at a page
+DELETE /sandbox/people[?page=1001[&person=4321]]
+         {"page":"1001","person":"4321","wrote_ago":"25h","reach":"blocked","thread":"other_app"}
+       A person is a page-scoped id or another address: comment_id:1_2, one_time_notif_token:t.
+       reach: blocked, gone, unavailable. thread: other_app, automation.
+
+GET    /sandbox/faults                 what fails
 POST   /sandbox/faults                 make calls fail
 DELETE /sandbox/faults[?page=1001]     end the faults of a page, or all
+         {"page":"1001","code":613,"subcode":0,"status":400,"message":"...","transient":true,
+          "retry_after":"5m","delay":"2s","delay_up_to":"4s","drop":"before or after",
+          "chance":0.02,"person":"4321","media_url":"https://example.com/","for":"5s","times":3}
 
-A fault is JSON; every member is optional, an absent page means all pages:
-{"page":"1001","code":613,"subcode":0,"status":400,"message":"...","retry_after":"5m",
- "delay":"2s","drop":"before or after","for":"5s","times":3}
+Every member but page and person is optional; a fault without a page is for all of them. What is
+posted must be of Content-Type application/json.
 `
 
 // newControl returns what answers below /sandbox/.
@@ -38,136 +68,88 @@ func (s *Server) newControl() http.Handler {
 		_, _ = io.WriteString(w, help) // the caller may be gone
 	})
 	mux.HandleFunc("GET /sandbox/calls", s.serveCalls)
-	mux.HandleFunc("POST /sandbox/faults", s.serveFail)
-	mux.HandleFunc("DELETE /sandbox/faults", func(w http.ResponseWriter, r *http.Request) {
-		s.Clear(r.URL.Query().Get("page"))
-		w.WriteHeader(http.StatusNoContent)
-	})
+	mux.HandleFunc("GET /sandbox/log", s.serveLog)
+	mux.HandleFunc("GET /sandbox/pages", s.servePages)
+	mux.HandleFunc("POST /sandbox/pages", posted(s.setPage))
+	mux.HandleFunc("DELETE /sandbox/pages", deleted(func(page, _ string) { s.ResetPage(page) }))
+	mux.HandleFunc("GET /sandbox/people", s.servePerson)
+	mux.HandleFunc("POST /sandbox/people", posted(s.setPerson))
+	mux.HandleFunc("DELETE /sandbox/people", deleted(s.ResetPerson))
+	mux.HandleFunc("GET /sandbox/faults", s.serveFaults)
+	mux.HandleFunc("POST /sandbox/faults", posted(s.setFault))
+	mux.HandleFunc("DELETE /sandbox/faults", deleted(func(page, _ string) { s.Clear(page) }))
 	return mux
 }
 
-// PageCalls sums up the calls of one page.
-type PageCalls struct {
-	// Count is the number of calls: Accepted, Refused and those whose connection was dropped unaccepted.
-	Count int `json:"count"`
-	// Accepted is the number of messages and sender actions that were accepted.
-	Accepted int `json:"accepted"`
-	// Refused is the number of calls that got an error.
-	Refused int `json:"refused"`
-	// Dropped is the number of calls without an answer, accepted or not.
-	Dropped int `json:"dropped"`
-	// Pace is how all of the calls came.
-	Pace Pace `json:"pace"`
-}
-
-// Summary returns the remembered calls by page.
-func (s *Server) Summary() map[string]PageCalls {
-	pages := make(map[string]PageCalls)
-	times := make(map[string][]time.Time)
-	s.log.all(func(c *Call) bool {
-		p := pages[c.PageID]
-		p.Count++
-		switch {
-		case c.Accepted:
-			p.Accepted++
-		case c.Status != 0:
-			p.Refused++
+// posted reads a body of type T and hands it to set.
+func posted[T any](set func(T) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		// A browser cannot send this type to another site without asking first, so no web page can change anything.
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+			http.Error(w, "the Content-Type must be application/json", http.StatusUnsupportedMediaType)
+			return
 		}
-		if c.Status == 0 {
-			p.Dropped++
+		var body T
+		err := readStrictly(http.MaxBytesReader(w, r.Body, maxControlBody), &body)
+		if err == nil {
+			err = set(body)
 		}
-		pages[c.PageID] = p
-		times[c.PageID] = append(times[c.PageID], c.At)
-		return false
-	})
-	for id, p := range pages {
-		p.Pace = Measure(times[id])
-		pages[id] = p
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	}
-	return pages
 }
 
-func (s *Server) serveCalls(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the caller may be gone
-		"pages":     s.Summary(),
-		"forgotten": s.Dropped(),
-	})
-}
-
-func (s *Server) serveFail(w http.ResponseWriter, r *http.Request) {
-	// A browser cannot send this type to another site without asking first, so no web page can set faults.
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		http.Error(w, "the Content-Type must be application/json", http.StatusUnsupportedMediaType)
-		return
-	}
-	page, fault, err := readFault(http.MaxBytesReader(w, r.Body, maxControlBody))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	s.Fail(page, fault)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// duration reads "1m30s".
-type duration time.Duration
-
-// UnmarshalText makes encoding/json read it from a string.
-func (d *duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
-	*d = duration(parsed)
-	return err
-}
-
-func readFault(r io.Reader) (page string, f Fault, err error) {
-	var body struct {
-		Page       string   `json:"page"`
-		Code       int      `json:"code"`
-		Subcode    int      `json:"subcode"`
-		Status     int      `json:"status"`
-		Message    string   `json:"message"`
-		RetryAfter duration `json:"retry_after"`
-		Delay      duration `json:"delay"`
-		Drop       Drop     `json:"drop"`
-		For        duration `json:"for"`
-		Times      int      `json:"times"`
-	}
+func readStrictly(r io.Reader, body any) error {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
-		return "", Fault{}, fmt.Errorf("not a fault: %w", err)
+	if err := decoder.Decode(body); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return fmt.Errorf("%s: must not be a JSON %s", wrong.Field, wrong.Value)
+		}
+		return fmt.Errorf("not understood: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return "", Fault{}, fmt.Errorf("not a fault: data after the object")
+		return errors.New("not understood: data after the object")
 	}
-	f = Fault{
-		Code: body.Code, Subcode: body.Subcode, Status: body.Status, Message: body.Message,
-		RetryAfter: time.Duration(body.RetryAfter), Delay: time.Duration(body.Delay), Drop: body.Drop,
-		For: time.Duration(body.For), Times: body.Times,
-	}
-	if ps := f.problems(body.Page); len(ps) > 0 {
-		return "", Fault{}, ps
-	}
-	return body.Page, f, nil
+	return nil
 }
 
-func (f Fault) problems(page string) sendapi.Problems {
-	var ps sendapi.Problems
-	check := func(ok bool, path, message string) {
-		if !ok {
-			ps = append(ps, sendapi.Problem{Path: path, Message: message})
+// deleted hands the page and the person of the query to reset. A misspelt name must not reset everything.
+func deleted(reset func(page, person string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		page, person, ps := readTarget(r.URL.Query())
+		if len(ps) > 0 {
+			http.Error(w, ps.Error(), http.StatusBadRequest)
+			return
+		}
+		reset(page, person)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func readTarget(query url.Values) (page, person string, ps sendapi.Problems) {
+	var c checker
+	for name := range query {
+		value := query.Get(name)
+		switch name {
+		case "page":
+			page = value
+			c.check(isPage(value), name, "must be decimal digits")
+		case "person":
+			person = value
+			c.check(isAddress(value), name, notAddress)
+		default:
+			c.check(false, "query", "knows page and person only")
 		}
 	}
-	check(page == AllPages || numeric(page), "page", "must be decimal digits")
-	check(f.Status == 0 || 200 <= f.Status && f.Status < 600, "status", "must be 200 to 599")
-	check(f.Code != 0 || f.Subcode == 0, "subcode", "needs a code")
-	check(f.Code >= 0 && f.Subcode >= 0, "code", "must not be negative")
-	check(f.refuses() || f.Drop != "" || f.Delay > 0, "code", "needs one of code, status, drop and delay")
-	check(f.Drop == "" || f.Drop == DropBefore || f.Drop == DropAfter, "drop", "must be before or after")
-	check(0 <= f.Delay && f.Delay <= maxDelay, "delay", "must be 0 to "+strings.TrimSuffix(maxDelay.String(), "0s"))
-	check(f.RetryAfter >= 0, "retry_after", "must not be negative")
-	check(f.For >= 0, "for", "must not be negative")
-	check(f.Times >= 0, "times", "must not be negative")
-	return ps
+	c.check(person == "" || page != "", "page", "required with a person")
+	return page, person, c.problems
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value) // the caller may be gone
 }

@@ -23,15 +23,14 @@ func TestSuccessShapes(t *testing.T) {
 		to, content                    string
 		recipient, message, attachment bool
 	}{
-		"id":              {`"id":"7"`, text, true, true, false},
-		"user_ref":        {`"user_ref":"r"`, text, false, true, false},
-		"phone_number":    {`"phone_number":"+12125552368"`, text, false, true, false},
-		"comment":         {`"comment_id":"1_2"`, text, true, true, false},
-		"post":            {`"post_id":"1_2"`, text, true, true, false},
-		"one-time token":  {`"one_time_notif_token":"t"`, text, true, true, false},
-		"recurring token": {`"notification_messages_token":"t"`, text, true, true, false},
-		"reusable file":   {`"id":"7"`, file, true, true, true},
-		"sender action":   {`"id":"7"`, `"sender_action":"typing_on"`, true, false, false},
+		"id":             {`"id":"7"`, text, true, true, false},
+		"user_ref":       {`"user_ref":"r"`, text, false, true, false},
+		"phone_number":   {`"phone_number":"+12125552368"`, text, false, true, false},
+		"comment":        {`"comment_id":"1_2"`, text, true, true, false},
+		"post":           {`"post_id":"1_2"`, text, true, true, false},
+		"one-time token": {`"one_time_notif_token":"t"`, text, true, true, false},
+		"reusable file":  {`"id":"7"`, file, true, true, true},
+		"sender action":  {`"id":"7"`, `"sender_action":"typing_on"`, true, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,15 +8,20 @@ import (
 
 // Call is one call as the sandbox saw it.
 type Call struct {
+	// Seq is the number of the call, from 1 on. Numbers have no gaps, so that one shows what was forgotten.
+	Seq uint64
 	// At is when the call arrived: when its headers were read, before anything else was done.
 	At time.Time
 	// Done is when it was answered or dropped; zero while it waits.
 	Done time.Time
 	// PageID is the page of the path.
 	PageID string
+	// Edge is what was called below the page: messages, message_attachments, personas; empty for the page or persona
+	// itself. The operations of a batch are calls of their own.
+	Edge string
 	// Recipient is the address as in sendapi.Recipient.Address; empty when the body could not be read.
 	Recipient string
-	// Accepted is true for a message or sender action that was accepted, also when the answer was dropped.
+	// Accepted is true for a call that was accepted, also when the answer was dropped.
 	Accepted bool
 	// Status is the HTTP status; 0 when the connection was dropped instead.
 	Status int
@@ -24,9 +29,14 @@ type Call struct {
 	Code, Subcode int
 	// MessageID is the id of an accepted message.
 	MessageID string
+	// Metadata is the metadata of the message.
+	Metadata string
 	// Body is the request. It must not be changed.
 	Body json.RawMessage
 }
+
+// sent is true for an accepted message or sender action.
+func (c *Call) sent() bool { return c.Accepted && c.Edge == "messages" }
 
 // record remembers the newest calls. It is a slice that grows to its limit and then goes round.
 type record struct {
@@ -42,34 +52,45 @@ func newRecord(limit int) *record { return &record{limit: uint64(limit)} }
 func (r *record) add(c Call) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seq := r.next
+	at := r.next % r.limit
 	r.next++
+	c.Seq = r.next
 	if uint64(len(r.calls)) < r.limit {
 		r.calls = append(r.calls, c)
 	} else {
-		r.calls[seq%r.limit] = c
+		r.calls[at] = c
 	}
-	return seq
+	return c.Seq
 }
 
 func (r *record) done(seq uint64, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.next-seq <= uint64(len(r.calls)) {
-		r.calls[seq%r.limit].Done = at
+	if seq > r.next-uint64(len(r.calls)) {
+		r.calls[(seq-1)%r.limit].Done = at
 	}
 }
 
-func (r *record) all(want func(*Call) bool) []Call {
+// scan shows the calls after a number to look, until it wants no more, and returns the number of the last one.
+func (r *record) scan(after uint64, look func(*Call) (more bool)) (last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var found []Call
-	n := uint64(len(r.calls))
-	for seq := r.next - n; seq < r.next; seq++ {
-		if c := &r.calls[seq%r.limit]; want(c) {
-			found = append(found, *c)
+	for seq := max(after, r.next-uint64(len(r.calls))); seq < r.next; seq++ {
+		if !look(&r.calls[seq%r.limit]) {
+			return seq + 1
 		}
 	}
+	return max(after, r.next)
+}
+
+func (r *record) all(want func(*Call) bool) []Call {
+	var found []Call
+	r.scan(0, func(c *Call) bool {
+		if want(c) {
+			found = append(found, *c)
+		}
+		return true
+	})
 	return found
 }
 

@@ -2,13 +2,16 @@
 //
 // It checks a request as the platform is documented to, answers in the same shapes, refuses what goes above a page's
 // limits, fails on demand, and records every call with its time of arrival, so that a test can judge a pace as
-// the receiver sees it. It keeps no conversations: every recipient exists and every window is open.
+// the receiver sees it. Unless it is told otherwise every recipient exists, every window is open, and every
+// attachment id is known; SetPage, SetPerson and Fail, or the control interface below /sandbox/, tell it otherwise.
+// It uses time.Now alone, so that hours pass in no time inside a testing/synctest bubble; see Server.Client.
 //
 // What it says is this package's reading of the documentation, not a copy of the platform. Where the two
 // differ, the platform is right.
 package sandbox
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,49 +22,29 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// The platform's limits per page, in calls a second.
-// https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting
-const (
-	// DefaultRate is for texts, links, reactions and stickers.
-	DefaultRate = 300
-	// DefaultMediaRate is for audio and video, which count against DefaultRate as well.
-	DefaultMediaRate = 10
-)
-
-// DefaultMaxCalls is how many calls are remembered.
-const DefaultMaxCalls = 1_000_000
-
-// Config says what a Server accepts. The zero value accepts any page and any token, at the platform's limits.
-type Config struct {
-	// Tokens are the access tokens by page id. A page that is missing is unknown. Nil means any page with
-	// any token.
-	Tokens map[string]string
-	// AppSecret, when set, requires the appsecret_proof that fits it.
-	// https://developers.facebook.com/docs/graph-api/guides/secure-requests
-	AppSecret string
-	// Latency is how long a call waits for its answer, after it was decided and recorded.
-	Latency time.Duration
-	// Rate and MediaRate are the calls a second that a page may make, judged over any one-second window; 0
-	// means DefaultRate and DefaultMediaRate, negative means no limit. A refused call counts as well.
-	Rate, MediaRate float64
-	// MaxCalls is how many calls are remembered; older ones are dropped and counted. A call takes about 250
-	// bytes and its body. 0 means DefaultMaxCalls.
-	MaxCalls int
-}
-
-// Server is the sandbox. As an http.Handler it answers POST /{version}/{page-id}/messages, the version
-// being optional, and the control interface below /sandbox/. It is safe for concurrent use.
+// Server is the sandbox. As an http.Handler it answers the edges messages, message_attachments and personas of a page, the
+// page and its personas themselves, and batches of these, the version being optional in each path; and the control
+// interface below /sandbox/, which explains itself. It is safe for concurrent use.
 type Server struct {
-	cfg     Config
-	pages   map[string]string // by token, for /me/messages
-	control http.Handler
-	started string // part of each message id
-	ids     atomic.Uint64
-	log     *record
+	cfg         Config
+	checks      []sendapi.CheckOption
+	credentials credentials
+	control     http.Handler
+	started     string // part of each message id
+	ids         atomic.Uint64
+	log         *record
+	kept        kept
 
-	mu     sync.Mutex // guards what follows
-	faults faults
-	limits map[string]*limits
+	mu       sync.Mutex // guards what follows
+	random   *rand.Rand
+	faults   faults
+	pages    map[string]Page // those with a state of their own
+	people   map[contact]Person
+	traffic  recent[string, *traffic]
+	app      budget
+	appBlock block
+	threads  recent[contact, *window]
+	spent    recent[contact, time.Time]
 
 	closing sync.Once
 	closed  chan struct{}
@@ -73,48 +56,27 @@ func New(cfg Config) (*Server, error) {
 	if ps := cfg.problems(); len(ps) > 0 {
 		return nil, ps
 	}
-	if cfg.Rate == 0 {
-		cfg.Rate = DefaultRate
-	}
-	if cfg.MediaRate == 0 {
-		cfg.MediaRate = DefaultMediaRate
-	}
-	if cfg.MaxCalls == 0 {
-		cfg.MaxCalls = DefaultMaxCalls
-	}
+	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg:     cfg,
-		pages:   make(map[string]string, len(cfg.Tokens)),
 		started: strconv.FormatInt(time.Now().UnixMilli(), 36),
 		log:     newRecord(cfg.MaxCalls),
+		random:  rand.New(rand.NewPCG(cfg.Seed, 0)),
 		faults:  make(faults),
-		limits:  make(map[string]*limits),
+		pages:   make(map[string]Page),
+		people:  make(map[contact]Person),
+		traffic: newRecent[string, *traffic](maxPages),
+		app:     newBudget(cfg.AppCalls, cfg.BudgetSpan),
+		threads: newRecent[contact, *window](maxThreads),
+		spent:   newRecent[contact, time.Time](maxSpent),
 		closed:  make(chan struct{}),
 	}
-	for page, token := range cfg.Tokens {
-		s.pages[token] = page
+	if cfg.AllowRemoved {
+		s.checks = append(s.checks, sendapi.AllowRemoved())
 	}
+	s.credentials.reset(cfg.Tokens)
 	s.control = s.newControl()
 	return s, nil
-}
-
-func (cfg Config) problems() sendapi.Problems {
-	var ps sendapi.Problems
-	for page, token := range cfg.Tokens {
-		if !numeric(page) {
-			ps = append(ps, sendapi.Problem{Path: "Tokens[" + page + "]", Message: "a page id is decimal digits"})
-		}
-		if token == "" {
-			ps = append(ps, sendapi.Problem{Path: "Tokens[" + page + "]", Message: "the token is empty"})
-		}
-	}
-	if cfg.Latency < 0 {
-		ps = append(ps, sendapi.Problem{Path: "Latency", Message: "must not be negative"})
-	}
-	if cfg.MaxCalls < 0 {
-		ps = append(ps, sendapi.Problem{Path: "MaxCalls", Message: "must not be negative"})
-	}
-	return ps
 }
 
 // Close answers the calls that are still waiting, and ends what Client started. The record stays readable.
@@ -138,9 +100,9 @@ func (s *Server) Calls() []Call { return s.log.all(func(*Call) bool { return tru
 
 // Accepted returns the calls that were accepted: messages and sender actions, also those whose answer was
 // dropped.
-func (s *Server) Accepted() []Call { return s.log.all(func(c *Call) bool { return c.Accepted }) }
+func (s *Server) Accepted() []Call {
+	return s.log.all((*Call).sent)
+}
 
 // Dropped returns how many calls the record has forgotten because of Config.MaxCalls.
 func (s *Server) Dropped() int { return s.log.dropped() }
-
-func numeric(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -38,6 +38,15 @@ func post(srv http.Handler, path, token, body string) *httptest.ResponseRecorder
 	return w
 }
 
+// postAs posts without a token.
+func postAs(srv http.Handler, path, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	srv.ServeHTTP(w, r)
+	return w
+}
+
 func send(srv http.Handler) *httptest.ResponseRecorder {
 	return post(srv, "/v26.0/1001/messages", "t", hello)
 }
@@ -77,7 +86,7 @@ func TestChecks(t *testing.T) {
 		"too long": {
 			path, "t1", strings.Replace(hello, "hello", strings.Repeat("x", 2001), 1), 400, 100, 0, "2,001",
 		},
-		"too large": {path, "t1", strings.Repeat(" ", 2<<20), 400, 100, 0, "too large"},
+		"too large": {path, "t1", strings.Repeat(" ", 9<<20), 400, 100, 0, "too large"},
 		"removed tag": {
 			path, "t1", strings.Replace(hello, "}}", `},"messaging_type":"MESSAGE_TAG","tag":"ACCOUNT_UPDATE"}`, 1),
 			400, 100, 0, "was removed",
@@ -113,7 +122,7 @@ func TestOtherRequests(t *testing.T) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w = httptest.NewRecorder()
 	srv.ServeHTTP(w, r)
-	assert.Contains(t, w.Body.String(), "application/json only")
+	assert.Contains(t, w.Body.String(), "recipient: must be an object")
 }
 
 func TestCallsAreRecorded(t *testing.T) {
@@ -129,8 +138,9 @@ func TestCallsAreRecorded(t *testing.T) {
 		calls := srv.Calls()
 		require.Len(t, calls, 2)
 		assert.Equal(t, sandbox.Call{
-			At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Recipient: "id:7", Accepted: true,
-			Status: 200, MessageID: calls[0].MessageID, Body: []byte(hello),
+			Seq: 1, At: begun, Done: begun.Add(50 * time.Millisecond), PageID: "1001", Edge: "messages", Recipient: "id:7",
+			Accepted: true,
+			Status:   200, MessageID: calls[0].MessageID, Body: []byte(hello),
 		}, calls[0])
 		assert.Contains(t, w.Body.String(), calls[0].MessageID)
 		assert.Equal(t, 403, calls[1].Status)
@@ -352,8 +362,17 @@ func TestClientInABubble(t *testing.T) {
 	})
 }
 
-func BenchmarkHandler(b *testing.B) {
-	srv, err := sandbox.New(sandbox.Config{Rate: -1, MaxCalls: 10_000})
+func BenchmarkHandler(b *testing.B) { benchmarkHandler(b, sandbox.Config{Rate: -1, MaxCalls: 10_000}) }
+
+// With every limit counted, and a usage header on every answer.
+func BenchmarkHandlerWithLimits(b *testing.B) {
+	benchmarkHandler(b, sandbox.Config{
+		Rate: 100_000, ThreadRate: 100_000, PageCalls: 1 << 40, AppCalls: 1 << 40, Usage: 50, MaxCalls: 10_000,
+	})
+}
+
+func benchmarkHandler(b *testing.B, cfg sandbox.Config) {
+	srv, err := sandbox.New(cfg)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {

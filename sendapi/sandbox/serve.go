@@ -49,8 +49,8 @@ func newHTTPServer(h http.Handler) *http.Server {
 	}
 }
 
-// Client returns an HTTP client that reaches the sandbox within the process, whatever host a URL names. It speaks
-// real HTTP over net.Pipe, so that it works inside a testing/synctest bubble, where a socket would stop the
+// Client returns an HTTP client that reaches the sandbox within the process, whatever host a URL names, https
+// too though nothing is encrypted. It speaks real HTTP over net.Pipe, so that it works inside a testing/synctest bubble, where a socket would stop the
 // clock. Server.Close ends it.
 func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: s.pipe.open(s)}
@@ -70,7 +70,9 @@ func (p *pipe) open(h http.Handler) *http.Transport {
 	if p.transport == nil {
 		p.listener = &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 		p.server = newHTTPServer(h)
-		p.transport = &http.Transport{DialContext: p.listener.dial, MaxIdleConnsPerHost: 256}
+		p.transport = &http.Transport{
+			DialContext: p.listener.dial, DialTLSContext: p.listener.dial, MaxIdleConnsPerHost: 256,
+		}
 		go func() { _ = p.server.Serve(p.listener) }() // ends with ErrServerClosed
 	}
 	return p.transport
