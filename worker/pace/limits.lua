@@ -223,19 +223,22 @@ local function look_again(due, page, stamp)
   end
 end
 
--- adapt_scope does what adapt_on_settle says for one scope, and returns true if its probe is back.
+-- adapt_scope does what adapt_on_settle says for one scope, and returns true if its probe is back. The usage that a refusal
+-- names brought about the pause and ends with it: only an answer that let a call pass says how much is left. A probe that comes
+-- back without a word of usage ends what was known from before the pause.
 local function adapt_scope(prefix, scope, text, ok, usage, now)
-  if not text and usage <= SLOW_FROM then
+  if not text and not (ok and usage > SLOW_FROM) then
     return false
   end
   local a = read_adapt(text)
-  local heard = usage >= 0 and (usage > SLOW_FROM or a.usage > SLOW_FROM)
+  local heard = ok and usage >= 0 and (usage > SLOW_FROM or a.usage > SLOW_FROM)
   local back = a.stage == 'probe' and a.at > 0
   if heard then
     a.usage, a.seen = math.min(usage, 999), now
   end
   if back and ok then
     a.stage, a.at = 'climb', now
+    if usage < 0 then a.usage = 0 end
   elseif back then
     a.at = 0
   end
