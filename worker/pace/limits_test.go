@@ -340,6 +340,25 @@ func TestUsageSlowsThePace(t *testing.T) {
 	}
 }
 
+func TestUsageOfARefusalEndsWithItsPause(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{Lead: 100 * time.Millisecond}, Rates{Page: 10, Bulk: 10, Media: 10})
+	for i := range 20 {
+		d.enqueue("1", strconv.Itoa(i), "x")
+	}
+	d.settle(d.next(), "0", Report{PageUsage: 100, AppUsage: 100})
+	assert.Equal(t, 100, d.status().Pages[0].Percent, "a refusal alone")
+	d.settle(d.next(), "1", Report{Accepted: true, PageUsage: 100})
+	assert.Equal(t, 10, d.status().Pages[0].Percent)
+	_, err := d.Pause(context.Background(), "1", time.Minute, Reason{})
+	require.NoError(t, err)
+	d.after(time.Minute + 10*time.Millisecond)
+	jobs := d.drain()
+	require.Len(t, jobs, 1)
+	d.settle(jobs[0].id, "2", Report{Accepted: true})
+	assert.Equal(t, 25, d.status().Pages[0].Percent, "a probe that names no usage begins an ordinary climb")
+}
+
 func TestASteadyPacerAdaptsToNothing(t *testing.T) {
 	t.Parallel()
 	d := newClockedDesk(t, Config{Lead: time.Second, Steady: true}, Rates{Page: 10, Bulk: 10, Media: 10})
