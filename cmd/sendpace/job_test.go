@@ -64,14 +64,14 @@ failed attempts  0
 		"  sendpace outcomes --json | grep nobody finds its end, if that is still kept\n", got.err)
 }
 
-func TestJobShowOfAScheduledOne(t *testing.T) {
+func TestJobTextOfOneThatWaitsForItsNextTry(t *testing.T) {
 	t.Parallel()
 	info := producer.JobInfo{
 		ID: "x", State: producer.StateRetrying, At: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC), Attempts: 2,
 		LastError: "code 2\x1b[2J", CancelAsked: true,
 	}
 	assert.Equal(t, `job              x
-────────────────────────────────────────
+────────────────────────────────────────────
 state            retrying, to be cancelled
 wanted at (UTC)  2026-11-24 09:05:00
 failed attempts  2
