@@ -109,7 +109,7 @@ func TestJobCancel(t *testing.T) {
 
 func TestOnlyYesIsYes(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]bool{"y\n": true, " YES \n": true, "n\n": false, "": false, "\n": false, "yesterday\n": false} {
+	for answer, want := range map[string]bool{"y\n": true, "YES\r\n": true, "n\n": false, "": false, "\n": false, "yesterday\n": false} {
 		var out bytes.Buffer
 		err := ask(strings.NewReader(answer), &out, "do it")
 		assert.Equal(t, want, err == nil, "%q", answer)
