@@ -8,8 +8,10 @@ type Config struct {
 	Redis Redis
 	// Graph is the API that messages are sent to.
 	Graph Graph
-	// Defaults are the rates of every page that sets none of its own.
+	// Defaults are the limits of every page that sets none of its own.
 	Defaults Rates
+	// App are the limits of all pages together.
+	App App
 	// Pages are the pages that can be sent from.
 	Pages []Page
 	// Worker is how a sending process works.
@@ -37,14 +39,26 @@ type Graph struct {
 	Version string
 }
 
-// Rates are limits in sends a second. A rate of zero means: not set here.
+// App is the section app.
+type App struct {
+	// DailyBudget is how many sends all pages together make in any 24 hours; 0 is no limit.
+	DailyBudget int
+}
+
+// Rates are the limits of a page. Zero means: not set here.
 type Rates struct {
-	// Rate holds for all lanes of a page together.
+	// Rate is sends a second of all lanes of a page together.
 	Rate float64
-	// BulkRate holds for the bulk lane.
+	// BulkRate is sends a second of the bulk lane.
 	BulkRate float64
-	// MediaRate holds for audio and video.
+	// MediaRate is sends a second of audio and video.
 	MediaRate float64
+	// RepliesPerHour is private replies to comments and posts an hour.
+	RepliesPerHour float64
+	// ThreadInterval is the least time between two messages to one recipient.
+	ThreadInterval time.Duration
+	// DailyBudget is how many sends a page makes in any 24 hours; 0 in Default is no limit.
+	DailyBudget int
 }
 
 // Page is one Facebook Page to send from.
@@ -67,6 +81,9 @@ type Worker struct {
 	MaxAttempts int
 	// Margin is the share of each limit that is left unused, so that jitter never shows as one send too many.
 	Margin float64
+	// Adaptive lets the pace follow what the platform says: it climbs back after a pause, and slows down as usage nears its
+	// limit.
+	Adaptive bool
 	// SendTimeout is how long a call waits for its answer.
 	SendTimeout time.Duration
 	// ShutdownTimeout is how long sends in flight may take to finish when the process is asked to end. It is
@@ -103,11 +120,12 @@ func Default() *Config {
 	return &Config{
 		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379")},
 		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0"},
-		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10},
+		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10, RepliesPerHour: 750, ThreadInterval: 250 * time.Millisecond},
 		Worker: Worker{
 			Concurrency:     250,
 			MaxAttempts:     8,
 			Margin:          0.005,
+			Adaptive:        true,
 			SendTimeout:     15 * time.Second,
 			ShutdownTimeout: 90 * time.Second,
 			OnUnknown:       "resend",
@@ -128,7 +146,7 @@ func (c *Config) Page(id string) (Page, bool) {
 	return Page{}, false
 }
 
-// Rates returns the rates that apply to a page: its own where it has them, else the defaults. A page that is
+// Rates returns the limits that apply to a page: its own where it has them, else the defaults. A page that is
 // not configured has the defaults.
 func (c *Config) Rates(id string) Rates {
 	page, _ := c.Page(id)
@@ -136,12 +154,16 @@ func (c *Config) Rates(id string) Rates {
 		Rate:      own(page.Rates.Rate, c.Defaults.Rate),
 		BulkRate:  own(page.Rates.BulkRate, c.Defaults.BulkRate),
 		MediaRate: own(page.Rates.MediaRate, c.Defaults.MediaRate),
+
+		RepliesPerHour: own(page.Rates.RepliesPerHour, c.Defaults.RepliesPerHour),
+		ThreadInterval: own(page.Rates.ThreadInterval, c.Defaults.ThreadInterval),
+		DailyBudget:    own(page.Rates.DailyBudget, c.Defaults.DailyBudget),
 	}
 }
 
-func own(rate, fallback float64) float64 {
-	if rate > 0 {
-		return rate
+func own[N int | float64 | time.Duration](value, fallback N) N {
+	if value > 0 {
+		return value
 	}
 	return fallback
 }

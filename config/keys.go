@@ -72,9 +72,14 @@ var fields = []field[Config]{
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),
 	key("defaults.bulk_rate", func(c *Config) *float64 { return &c.Defaults.BulkRate }, rate),
 	key("defaults.media_rate", func(c *Config) *float64 { return &c.Defaults.MediaRate }, rate),
+	key("defaults.replies_per_hour", func(c *Config) *float64 { return &c.Defaults.RepliesPerHour }, rate),
+	key("defaults.thread_interval", func(c *Config) *time.Duration { return &c.Defaults.ThreadInterval }, threadInterval),
+	key("defaults.daily_budget", func(c *Config) *int { return &c.Defaults.DailyBudget }, between(0, maxBudget)),
+	key("app.daily_budget", func(c *Config) *int { return &c.App.DailyBudget }, between(0, maxBudget)),
 	key("worker.concurrency", func(c *Config) *int { return &c.Worker.Concurrency }, between(1, 10_000)),
 	key("worker.max_attempts", func(c *Config) *int { return &c.Worker.MaxAttempts }, between(1, 100)),
 	key("worker.margin", func(c *Config) *float64 { return &c.Worker.Margin }, share),
+	key("worker.adaptive", func(c *Config) *bool { return &c.Worker.Adaptive }, yesOrNo),
 	key("worker.send_timeout", func(c *Config) *time.Duration { return &c.Worker.SendTimeout },
 		length(100*time.Millisecond, 10*time.Minute)),
 	key("worker.shutdown_timeout", func(c *Config) *time.Duration { return &c.Worker.ShutdownTimeout },
@@ -104,6 +109,9 @@ var pageFields = []field[pageEntry]{
 	key("rate", func(p *pageEntry) *float64 { return &p.page.Rates.Rate }, rate),
 	key("bulk_rate", func(p *pageEntry) *float64 { return &p.page.Rates.BulkRate }, rate),
 	key("media_rate", func(p *pageEntry) *float64 { return &p.page.Rates.MediaRate }, rate),
+	key("replies_per_hour", func(p *pageEntry) *float64 { return &p.page.Rates.RepliesPerHour }, rate),
+	key("thread_interval", func(p *pageEntry) *time.Duration { return &p.page.Rates.ThreadInterval }, threadInterval),
+	key("daily_budget", func(p *pageEntry) *int { return &p.page.Rates.DailyBudget }, between(1, maxBudget)),
 }
 
 func names[S any](fields []field[S]) []string {

@@ -88,6 +88,26 @@ func length(shortest, longest time.Duration) parser[time.Duration] {
 	}
 }
 
+// maxBudget is far above what any app may send in a day, and fits every counter.
+const maxBudget = 1_000_000_000_000
+
+// threadInterval reaches to one minute: a longer one would let answers come too late.
+func threadInterval(raw any) (time.Duration, string) {
+	return length(time.Millisecond, time.Minute)(raw)
+}
+
+func yesOrNo(raw any) (bool, string) {
+	switch v := raw.(type) {
+	case bool:
+		return v, ""
+	case string:
+		if s := strings.ToLower(strings.TrimSpace(v)); s == "true" || s == "false" {
+			return s == "true", ""
+		}
+	}
+	return false, "must be true or false"
+}
+
 // short prints 10m where time.Duration prints 10m0s, and 2h where it prints 2h0m0s.
 func short(d time.Duration) string {
 	s := d.String()

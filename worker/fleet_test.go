@@ -274,7 +274,7 @@ func TestAPageWithoutATokenIsHeldUntilAWorkerHasOne(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s, err := pace.ReadStatus(context.Background(), f.rdb, "")
 		require.NoError(t, err)
-		return s.Pages[0].Pause != nil && s.Pages[0].Pause.MissingToken && s.Lines[0].Waiting == 3
+		return s.Pages[0].Pause != nil && s.Pages[0].Pause.MissingToken && len(s.Lines) == 1 && s.Lines[0].Waiting == 3
 	}, 10*time.Second, 20*time.Millisecond)
 	stop()
 	assert.Empty(t, f.sandbox.Calls())

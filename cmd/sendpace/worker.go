@@ -93,6 +93,8 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Pages:           map[string]sendapi.Page{},
 		Rates:           paceRates(cfg.Defaults),
 		PageRates:       map[string]pace.Rates{},
+		AppBudget:       int64(cfg.App.DailyBudget),
+		Steady:          !cfg.Worker.Adaptive,
 		Margin:          cfg.Worker.Margin,
 		Concurrency:     cfg.Worker.Concurrency,
 		MaxAttempts:     cfg.Worker.MaxAttempts,
@@ -112,7 +114,10 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 }
 
 func paceRates(r config.Rates) pace.Rates {
-	return pace.Rates{Page: r.Rate, Bulk: r.BulkRate, Media: r.MediaRate}
+	return pace.Rates{
+		Page: r.Rate, Bulk: r.BulkRate, Media: r.MediaRate, Replies: r.RepliesPerHour / 3600,
+		Thread: r.ThreadInterval, Budget: int64(r.DailyBudget),
+	}
 }
 
 // adviseOnRedis warns of settings under which Redis may lose jobs. What a hosted Redis does not tell is not warned of.

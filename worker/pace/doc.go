@@ -14,6 +14,11 @@
 // Messages to one recipient keep their order. The first to be handed out claims the recipient until it has ended, retries
 // included; later ones step aside and the line goes on without them.
 //
+// All that limits a job is charged in one step: the rates of its page, lane and class, the spacing of its conversation, and the
+// budgets of a day (limits.lua). A job that a limit of its own holds up steps out of its line into a side line, together with
+// its recipient's claim, so that a video delays no text of others and no text overtakes it. Below the rates the pace adapts:
+// after a pause one probe goes first and the pace climbs back, and it slows down as usage nears its limit.
+//
 // asynq's own keys are touched only here. The scripts name each one, with the version that it was read from, and a
 // contract test runs asynq itself against them.
 package pace

@@ -86,17 +86,13 @@ func (d *desk) store(page, recipient, message string) string {
 
 const video = `{"attachment":{"type":"video","payload":{"url":"https://example.com/v.mp4"}}}`
 
-func person(psid string) string  { return fmt.Sprintf(`{"id":%q}`, psid) }
-func comment(id string) string   { return fmt.Sprintf(`{"comment_id":%q}`, id) }
-func words(text string) string   { return fmt.Sprintf(`{"text":%q}`, text) }
-func ids(jobs []handed) []string { return pick(jobs, func(h handed) string { return h.id }) }
-func slots(jobs []handed) []time.Duration {
-	return pick(jobs, func(h handed) time.Duration { return h.slot })
-}
+func person(psid string) string { return fmt.Sprintf(`{"id":%q}`, psid) }
+func comment(id string) string  { return fmt.Sprintf(`{"comment_id":%q}`, id) }
+func words(text string) string  { return fmt.Sprintf(`{"text":%q}`, text) }
 
-func pick[T any](jobs []handed, of func(handed) T) (list []T) {
+func ids(jobs []handed) (list []string) {
 	for _, h := range jobs {
-		list = append(list, of(h))
+		list = append(list, h.id)
 	}
 	return list
 }

@@ -291,8 +291,8 @@ func TestPausesAndHolds(t *testing.T) {
 func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
-		a := newDesk(t, addr, Config{Places: 1}, fast, nil)
-		b := newDesk(t, addr, Config{Places: 5}, fast, nil)
+		a := newDesk(t, addr, Config{Places: 1, Poll: time.Minute}, fast, nil)
+		b := newDesk(t, addr, Config{Places: 5, Poll: time.Minute}, fast, nil)
 		assert.Equal(t, "lookout", a.ask().verb)
 		assert.Equal(t, "standby", b.ask().verb)
 		a.enqueue("1", "1", "x")
