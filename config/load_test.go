@@ -66,7 +66,8 @@ pages:
     replies_per_hour: 10
     thread_interval: 2s
     daily_budget: 50
-worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s, on_unknown: never, suppress_for: 720h}
+worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s,
+  on_unknown: never, suppress_for: 720h}
 outcomes: {max: 5000}
 log: {level: Debug, format: json}
 monitor: {addr: "127.0.0.1:8081"}

@@ -64,14 +64,14 @@ failed attempts  0
 		"  sendpace outcomes --json | grep nobody finds its end, if that is still kept\n", got.err)
 }
 
-func TestJobShowOfAScheduledOne(t *testing.T) {
+func TestJobTextOfOneThatWaitsForItsNextTry(t *testing.T) {
 	t.Parallel()
 	info := producer.JobInfo{
 		ID: "x", State: producer.StateRetrying, At: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC), Attempts: 2,
 		LastError: "code 2\x1b[2J", CancelAsked: true,
 	}
 	assert.Equal(t, `job              x
-────────────────────────────────────────
+────────────────────────────────────────────
 state            retrying, to be cancelled
 wanted at (UTC)  2026-11-24 09:05:00
 failed attempts  2
@@ -109,7 +109,7 @@ func TestJobCancel(t *testing.T) {
 
 func TestOnlyYesIsYes(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]bool{"y\n": true, " YES \n": true, "n\n": false, "": false, "\n": false, "yesterday\n": false} {
+	for answer, want := range map[string]bool{"y\n": true, "YES\r\n": true, "n\n": false, "": false, "\n": false, "yesterday\n": false} {
 		var out bytes.Buffer
 		err := ask(strings.NewReader(answer), &out, "do it")
 		assert.Equal(t, want, err == nil, "%q", answer)

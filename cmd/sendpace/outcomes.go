@@ -119,14 +119,15 @@ func (a *app) showOutcomes(ctx context.Context, p *producer.Producer, q outcomes
 	}
 	r := recordReader{producer: p, say: a.say, after: after, fromTime: !q.from.IsZero()}
 	for !r.done || q.follow {
-		outcomes, err := r.read(ctx, wait)
-		switch {
-		case q.follow && ctx.Err() != nil:
+		if q.follow && ctx.Err() != nil {
 			return nil
-		case q.follow && err != nil:
-			r.away(ctx, err)
-		case err != nil:
+		}
+		outcomes, err := r.read(ctx, wait)
+		if err != nil && !q.follow {
 			return err
+		}
+		if err != nil {
+			r.away(ctx, err)
 		}
 		for _, o := range outcomes {
 			if !q.wants(o) {
@@ -185,7 +186,7 @@ func (r *recordReader) read(ctx context.Context, wait time.Duration) ([]producer
 
 // away waits a moment for a Redis in trouble, of which it tells once.
 func (r *recordReader) away(ctx context.Context, err error) {
-	if !r.waiting {
+	if !r.waiting && ctx.Err() == nil {
 		r.waiting = true
 		r.say("waiting for Redis: %s", err)
 	}

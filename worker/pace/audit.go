@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// auditLook is how many jobs the audit looks at in one step, in which Redis does nothing else: about 50 ms.
-	auditLook = 50_000
+	// auditLook is how many jobs the audit looks at in one step, in which Redis does nothing else: 0.1 s at 5 us each, as
+	// measured on a busy machine.
+	auditLook = 20_000
 	// AllPages stands in place of a page's id where more jobs wait outside of the lines than can be looked at in one step.
 	AllPages = "*"
 )
@@ -42,7 +43,7 @@ type Ends struct {
 	Unknown   int64 `json:"unknown"`
 }
 
-func (e Ends) sum() int64 { return e.Sent + e.Failed + e.Expired + e.Cancelled + e.Unknown }
+func (e Ends) ended() int64 { return e.Sent + e.Failed + e.Expired + e.Cancelled + e.Unknown }
 
 // PageAudit is the account of one page. Accepted is the sum of Waiting, InHand, Archived, Ends and Missing.
 type PageAudit struct {
@@ -226,7 +227,7 @@ func pageAudit(id string, n map[string]int64, exact bool) PageAudit {
 		ID: id, Accepted: n["accepted"], Waiting: n["waiting"], InHand: n["in_hand"], Archived: n["archived"],
 		Ends: endsOf(n), Uncounted: n["uncounted"],
 	}
-	p.Missing = p.Accepted - p.Waiting - p.InHand - p.Archived - p.Ends.sum()
+	p.Missing = p.Accepted - p.Waiting - p.InHand - p.Archived - p.ended()
 	if !exact && p.Missing < 0 {
 		more := min(-p.Missing, p.Waiting)
 		p.Waiting, p.Uncounted, p.Missing = p.Waiting-more, p.Uncounted+more, p.Missing+more

@@ -30,12 +30,15 @@ end
 
 -- note looks at the job of an id. page is that of the line that it is in; nil outside of the lines.
 local function note(id, page, place)
-  local h = redis.call('HMGET', ARGV[1] .. id, 'state', 'acc', unpack(page and {} or {'msg', 'line'}))
+  local h = redis.call('HMGET', ARGV[1] .. id, 'state', 'acc')
   if not h[1] or place == 'archived' and h[2] ~= '1' then
     return
   end
-  local line = not page and (h[3] and address(h[3]) or h[4] or '') or ''
-  add(page or parse_line(line), h[2] == '1' and place or 'uncounted', 1)
+  if not page then
+    local msg, line = unpack(redis.call('HMGET', ARGV[1] .. id, 'msg', 'line'))
+    page = parse_line(msg and address(msg) or line or '')
+  end
+  add(page, h[2] == '1' and place or 'uncounted', 1)
 end
 
 local outside = {

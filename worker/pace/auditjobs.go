@@ -49,7 +49,7 @@ func (a *auditor) broadcasts(ctx context.Context, ids []string) ([]BroadcastAudi
 				n[name], _ = strconv.ParseInt(text, 10, 64) // Redis counted it
 			}
 			b := BroadcastAudit{ID: id, Accepted: n["accepted"], Ends: endsOf(n)}
-			b.Open = b.Accepted - b.Ends.sum()
+			b.Open = b.Accepted - b.ended()
 			b.Missing = min(0, b.Open)
 			all = append(all, b)
 		}
@@ -89,7 +89,7 @@ func (a *auditor) compare(ctx context.Context, found int64) error {
 		return err
 	}
 	b := &a.report.Broadcasts[0]
-	lowest, highest := b.Accepted-after[0].Ends.sum(), after[0].Accepted-b.Ends.sum()
+	lowest, highest := b.Accepted-after[0].ended(), after[0].Accepted-b.ended()
 	b.Found = &found
 	switch {
 	case found < lowest:
