@@ -154,11 +154,11 @@ func (c *checker) doubtfulCount(key string, n, most int) {
 	}
 }
 
-// between checks a number of which 0 means not given.
+// between checks a number.
 func (c *checker) between(key string, n, least, most int) {
 	bound := most
 	switch {
-	case n == 0 || least <= n && n <= most:
+	case least <= n && n <= most:
 		return
 	case n < least:
 		bound = least

@@ -69,6 +69,25 @@ func TestCheckAttachments(t *testing.T) {
 	})
 }
 
+func TestCheckURLs(t *testing.T) {
+	t.Parallel()
+	const percent = "has a percent sign that begins no escape; it is written %25"
+	for url, want := range map[string][]string{
+		"https://e.com/a%20b.png?x=%26#%C3%BC": nil,
+		"HTTP://user@müller.example:8080":      nil,
+		"https://e.com/100%.png":               {payload + ".url: " + percent},
+		"https://e.com/50%off.png?a=1":         {payload + ".url: " + percent},
+		"ftp://e.com/50%off.png":               {payload + ".url: " + percent, "! " + payload + ".url: " + noURL},
+		"https:///a.png":                       {"! " + payload + ".url: " + noURL},
+		"https://e.com:port/":                  {"! " + payload + ".url: " + noURL},
+		"e.com":                                {"! " + payload + ".url: " + noURL},
+		"://e.com":                             {"! " + payload + ".url: " + noURL},
+		"javascript:alert(1)":                  {"! " + payload + ".url: " + noURL},
+	} {
+		assert.Equal(t, want, marked(sendapi.MediaURL(ann, sendapi.Image, url).Check()), url)
+	}
+}
+
 // Values that JSON cannot have made.
 func TestCheckPayloadsOfGo(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,7 @@ func TestCheckForms(t *testing.T) {
 		{
 			"question of text",
 			question(`"id":"q_1","type":"free_form","score_option":"one_to_five"`),
-			[]string{"! " + payload + ".feedback_screens[0].questions[0].score_option: not allowed with type free_form"},
+			[]string{payload + ".feedback_screens[0].questions[0].score_option: has no meaning with type free_form"},
 		},
 		{
 			"question, short",
@@ -169,10 +169,15 @@ func TestCheckForms(t *testing.T) {
 				"! " + payload + ".countries[2]: must be a country code of two letters, such as US",
 				"! " + payload + ".countries[3]: must be a country code of two letters, such as US",
 				"! " + payload + ".expires_in_days: -1; it must be 1 to 7 [-1/1]",
-				"! " + payload + ".address_overrides: must be an object, not an array",
-				"! " + payload + ".contact_overrides: must be an object, not a string",
+				payload + ".address_overrides: should be an object, not an array",
+				payload + ".contact_overrides: should be an object, not a string",
 				"! " + payload + ".purpose: unknown value \"FUN\"; it must be SHIPPING",
 			},
+		},
+		{
+			"a form that expires at once",
+			template(`"customer_information",` + privacy + `,"expires_in_days":0`),
+			[]string{"! " + payload + ".expires_in_days: 0; it must be 1 to 7 [0/1]"},
 		},
 		{
 			"instant form empty",

@@ -31,8 +31,8 @@ func NewClient(cfg Config) (*Client, error) {
 // CloseIdleConnections closes the connections that are kept for later calls.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Send validates a request and sends it for a page. What Request.Check only warns about is sent. An error is an *Error; when it comes from Validate, its
-// kind is KindInvalid and its cause is the Problems.
+// Send validates a request and sends it for a page. What Request.Check only warns about is sent. An error is an *Error;
+// when it comes from Validate, its kind is KindInvalid and its cause is the Problems.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func (c *Client) Send(ctx context.Context, page Page, req *Request) (*Response, error) {
 	if e := c.validate(req); e != nil {

@@ -2,6 +2,7 @@ package sendapi
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -163,7 +164,16 @@ func (t *CustomerFeedbackTemplate) check(c *checker) {
 	}
 	each(c, "feedback_screens", t.FeedbackScreens, 1, 1)
 	c.part("business_privacy", &t.BusinessPrivacy)
-	c.between("expires_in_days", t.ExpiresInDays, 1, maxFormValidity)
+	c.validity(t.ExpiresInDays, &t.leftover)
+}
+
+// validity checks the expires_in_days of a form. A 0 that was read stands in extra; one that was not written is none.
+func (c *checker) validity(days int, form *leftover) {
+	const key = "expires_in_days"
+	zero := slices.ContainsFunc(form.extra, func(m member) bool { return m.key == key && string(m.value) == "0" })
+	if days != 0 || zero {
+		c.between(key, days, 1, maxFormValidity)
+	}
 }
 
 func (s *FeedbackScreen) check(c *checker) { each(c, "questions", s.Questions, 1, 1) }
@@ -197,7 +207,7 @@ func (q *FeedbackQuestion) checkScore(c *checker) {
 	case "ces":
 		known(c, "score_option", q.ScoreOption, []string{"one_to_seven"})
 	case "free_form":
-		c.fail("score_option", "not allowed with type free_form")
+		c.warn("score_option", "has no meaning with type free_form")
 	}
 }
 
@@ -222,7 +232,7 @@ func (t *CustomerInformationTemplate) check(c *checker) {
 	}
 	c.leave()
 	c.part("business_privacy", &t.BusinessPrivacy)
-	c.between("expires_in_days", t.ExpiresInDays, 1, maxFormValidity)
+	c.validity(t.ExpiresInDays, &t.leftover)
 	c.jsonObject("address_overrides", t.AddressOverrides)
 	c.jsonObject("contact_overrides", t.ContactOverrides)
 	optionalOf(c, "purpose", t.Purpose, "SHIPPING")

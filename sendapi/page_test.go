@@ -34,8 +34,13 @@ func TestCheckPage(t *testing.T) {
 		assert.EqualError(t, err, want)
 		assert.ErrorIs(t, err, sendapi.KindAuth)
 	}
+	open, err := sandbox.New(sandbox.Config{})
+	require.NoError(t, err)
+	_, err = clientFor(t, open, sendapi.Config{}).CheckPage(t.Context(), page)
+	assert.ErrorContains(t, err, "cannot tell whose this one is", "a sandbox that takes any token")
+
 	srv.Fail("1001", sandbox.Fault{Code: 190, Subcode: 463})
-	_, err := c.CheckPage(t.Context(), fullPage)
+	_, err = c.CheckPage(t.Context(), fullPage)
 	assert.Equal(t, 463, errorOf(t, err).Subcode)
 	assert.Empty(t, srv.Accepted())
 

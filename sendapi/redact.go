@@ -20,6 +20,7 @@ type redactor struct {
 	pages  []Page
 	bodies []json.RawMessage
 	texts  []string // of the bodies, once they are needed
+	quotes []quote  // of the texts
 	ready  bool
 }
 
@@ -40,9 +41,7 @@ func (r *redactor) clean(s string) string {
 			}
 		}
 	}
-	for _, content := range r.contents() {
-		s = hide(s, content)
-	}
+	s = r.hide(s)
 	s = strings.Map(printable, strings.ToValidUTF8(s, "\uFFFD"))
 	if runes := []rune(s); len(runes) > maxMessage {
 		s = string(runes[:maxMessage-1]) + "…"
@@ -52,13 +51,14 @@ func (r *redactor) clean(s string) string {
 
 // carries reports whether a text of the request has a word.
 func (r *redactor) carries(word string) bool {
-	return slices.ContainsFunc(r.contents(), func(text string) bool { return strings.Contains(text, word) })
+	r.read()
+	return slices.ContainsFunc(r.texts, func(text string) bool { return strings.Contains(text, word) })
 }
 
-// contents are all strings that the request carries, but for the platform's own words in it.
-func (r *redactor) contents() []string {
+// read finds all strings that the request carries, but for the platform's own words in it.
+func (r *redactor) read() {
 	if r.ready {
-		return r.texts
+		return
 	}
 	r.ready = true
 	for _, body := range r.bodies {
@@ -72,7 +72,9 @@ func (r *redactor) contents() []string {
 			}
 		}
 	}
-	return r.texts
+	for _, text := range r.texts {
+		r.quotes = appendQuotes(r.quotes, strings.TrimSpace(text))
+	}
 }
 
 func appendStrings(found []string, key string, value any) []string {
@@ -102,55 +104,81 @@ const (
 	wordRunes   = 4
 )
 
-// hide replaces every occurrence of content in s, also one that was cut off, and in the forms in which the platform gets
-// it: as it is, JSON-escaped, and URL-encoded.
-func hide(s, content string) string {
-	content = strings.TrimSpace(content)
-	if content == "" {
-		return s
+// maxSearched bounds what of a message is searched, in bytes: far more than is kept of it.
+const maxSearched = 16 << 10
+
+// hide replaces what s quotes of the request. All quotes are found before one is replaced: a text may begin like another,
+// or be a part of it, and what is left of a quote would not be found any more.
+func (r *redactor) hide(s string) string {
+	cutOff := len(s) > maxSearched
+	s = s[:min(len(s), maxSearched)]
+	hidden := make([]bool, len(s))
+	if cutOff { // a quote that only begins here cannot be told from other words
+		mark(hidden[len(s)-quotedRunes*utf8.UTFMax:])
 	}
-	forms := formsOf(content)
-	short := utf8.RuneCountInString(content) < wordRunes
+	r.read()
+	for _, q := range r.quotes {
+		q.mark(s, hidden)
+	}
 	var b strings.Builder
-	for {
-		from, to := find(s, forms)
-		if from < 0 {
-			return b.String() + s
+	for from, to := 0, 0; from < len(s); from = to {
+		for to < len(s) && hidden[to] == hidden[from] {
+			to++
 		}
-		if short && !alone(s, from, to) {
-			b.WriteString(s[:to])
+		if hidden[from] {
+			b.WriteString(redacted)
 		} else {
-			b.WriteString(s[:from] + redacted)
+			b.WriteString(s[from:to])
 		}
-		s = s[to:]
+	}
+	return b.String()
+}
+
+func mark(hidden []bool) {
+	for i := range hidden {
+		hidden[i] = true
 	}
 }
 
-func formsOf(content string) []string {
-	forms := []string{content}
-	if escaped, err := json.Marshal(content); err == nil {
+// quote is a text as the platform may quote it.
+type quote struct {
+	text, beginning string
+	short           bool
+}
+
+// appendQuotes adds a text in the forms in which the platform gets it: as it is, JSON-escaped, and URL-encoded.
+func appendQuotes(quotes []quote, text string) []quote {
+	if text == "" {
+		return quotes
+	}
+	forms := []string{text}
+	if escaped, err := json.Marshal(text); err == nil {
 		forms = append(forms, string(escaped[1:len(escaped)-1]))
 	}
 	for _, form := range forms[:len(forms):len(forms)] {
 		forms = append(forms, url.QueryEscape(form), url.PathEscape(form))
 	}
-	return forms
+	slices.Sort(forms)
+	short := utf8.RuneCountInString(text) < wordRunes
+	for _, form := range slices.Compact(forms) {
+		quotes = append(quotes, quote{form, prefix(form, quotedRunes), short})
+	}
+	return quotes
 }
 
-// find returns the first place where the beginning of any form stands, and the end of the form that goes furthest from
-// there: forms may differ only behind their beginning. from is -1 when there is none.
-func find(s string, forms []string) (from, to int) {
-	from = -1
-	for _, form := range forms {
-		i := strings.Index(s, prefix(form, quotedRunes))
-		if i < 0 || from >= 0 && i > from {
-			continue
+// mark marks every place of s where the quote stands, as far as it goes.
+func (q quote) mark(s string, hidden []bool) {
+	for from, to := 0, 0; ; {
+		next := strings.Index(s[to:], q.beginning)
+		if next < 0 {
+			return
 		}
-		if end := i + common(s[i:], form); i != from || end > to {
-			from, to = i, end
+		from = to + next
+		to = from + common(s[from:], q.text)
+		if !q.short || alone(s, from, to) {
+			mark(hidden[from:to])
 		}
 	}
-	return from, to
 }
 
 func prefix(s string, runes int) string {

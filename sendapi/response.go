@@ -55,6 +55,9 @@ type reading struct {
 	// repeatable means that a second try does no harm, as with a file that is uploaded. Without an answer such a call failed
 	// for the time being; no outcome is unknown.
 	repeatable bool
+	// toPerson means that the call is for a person. Where it is not, there is none to be at fault: code 33, that an object does
+	// not exist, is then about a persona or the page.
+	toPerson bool
 	// wants is the member without which an answer is no success, and accepts is what it must look like; nil means
 	// that it must be there, without an error beside it.
 	wants   string
@@ -97,10 +100,13 @@ func (a answer) interpret(r reading) (result, *Error) {
 // reading fills res from the answer to a send. A sender action has no message id.
 func (res *Response) reading(pageID string, req *Request, hide *redactor) reading {
 	action := req.SenderAction != "" && req.Message == nil
-	return reading{pageID: pageID, hide: hide, wants: "message_id", accepts: func(members map[string]json.RawMessage) bool {
-		res.fill(members)
-		return res.MessageID != "" || action && members["error"] == nil
-	}}
+	return reading{
+		pageID: pageID, hide: hide, toPerson: true, wants: "message_id",
+		accepts: func(members map[string]json.RawMessage) bool {
+			res.fill(members)
+			return res.MessageID != "" || action && members["error"] == nil
+		},
+	}
 }
 
 // fill takes the ids, which come as strings or as numbers. One page of the platform prints them inside a recipient
@@ -142,6 +148,9 @@ func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 	switch {
 	case env != nil:
 		v = judge(a.status, env.Code, env.Subcode, env.Transient)
+		if v.kind == KindRecipient && !r.toPerson {
+			v = invalid
+		}
 		e.Code, e.Subcode = env.Code, env.Subcode
 		e.Message, e.Type, e.TraceID = r.hide.clean(env.Message), r.hide.clean(env.Type), r.hide.clean(env.TraceID)
 		if e.Code == 100 && e.Subcode == 0 && r.blamesProof(e.Message) {

@@ -1,6 +1,7 @@
 package sendapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -166,7 +167,7 @@ func TestRedactor(t *testing.T) {
 		"text, cut off": {
 			`{"message":{"text":"my secret plan for you"}}`, "bad: my secret plan f...", "bad: [redacted]...",
 		},
-		"text, twice":   {`{"message":{"text":"abcdef"}}`, "abcdefabcdef", "[redacted][redacted]"},
+		"text, twice":   {`{"message":{"text":"abcdef"}}`, "abcdef, abcdefabcdef", "[redacted], [redacted]"},
 		"text, escaped": {`{"message":{"text":"say \"boo\" to them"}}`, `bad: say \"boo\" to them`, "bad: [redacted]"},
 		"text, encoded": {
 			`{"message":{"text":"say \"boo\" & run"}}`, "bad: say+%22boo%22+%26+run say%20%22boo%22%20&%20run",
@@ -194,6 +195,47 @@ func TestRedactor(t *testing.T) {
 	}
 	long := newRedactor(nil).clean(strings.Repeat("é", 1000))
 	assert.Equal(t, maxMessage, utf8.RuneCountInString(long))
+}
+
+// Several texts of a request, or of a batch, may have something in common. What one of them hides must not keep the rest of
+// another from being found.
+func TestQuotesOfSeveralTexts(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ in, want string }{
+		"the same beginning":   {"bad: Hello Ann, your table is booked!", "bad: [redacted]!"},
+		"and of the other":     {"bad: Hello Ann, your order is ready now!", "bad: [redacted]!"},
+		"one inside of it":     {"bad: my secret plan for you!", "bad: [redacted]!"},
+		"that one alone":       {"bad: a plan!", "bad: a [redacted]!"},
+		"one over the end":     {"bad: my secret plan for you and me!", "bad: [redacted]!"},
+		"a short one, not one": {"nono no", "nono [redacted]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			texts := []string{
+				"Hello Ann, your order is ready now", "Hello Ann, your table is booked", "plan", "my secret plan for you",
+				"plan for you and me", "no",
+			}
+			for range texts { // whichever comes first
+				texts = append(texts[1:], texts[0])
+				body, err := json.Marshal(map[string]any{"x": texts})
+				require.NoError(t, err)
+				assert.Equal(t, row.want, newRedactor(nil, body).clean(row.in), texts)
+			}
+		})
+	}
+}
+
+// However long a message is, cleaning it takes no time worth speaking of, and no part of a text is left at the cut.
+func TestOnlyTheBeginningOfAMessageIsSearched(t *testing.T) {
+	t.Parallel()
+	const text = "é is my secret text"
+	r := newRedactor(nil, []byte(`{"a":"é","b":"`+text+`"}`))
+	for cut := range len(text) {
+		fill := strings.Repeat(text, maxSearched/len(text)+1)[:maxSearched-cut]
+		got := r.clean(fill[:strings.LastIndex(fill, "é")] + text + strings.Repeat("é ", 1<<19))
+		assert.NotContains(t, got, "secret")
+		assert.NotContains(t, got, "is my")
+	}
 }
 
 func FuzzResponse(f *testing.F) {

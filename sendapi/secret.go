@@ -37,7 +37,8 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 type Page struct {
 	// ID is the Page's id, decimal digits, or "me" for the Page that the token belongs to. Required.
 	ID string
-	// Token is the Page access token. Required. It travels in the Authorization header only.
+	// Token is the Page access token. Required. It travels in the Authorization header; in the body where a batch sends
+	// for several pages, see BatchSend.Page.
 	Token Secret
 	// AppSecret, when set, adds an appsecret_proof to each call. Needed when the app's setting
 	// "Require App Secret" is on.

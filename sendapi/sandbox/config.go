@@ -85,7 +85,7 @@ type Config struct {
 	// same faults.
 	Seed uint64
 	// MaxCalls is how many calls are remembered; older ones are dropped and counted. A call takes about 300
-	// bytes and its body. 0 means DefaultMaxCalls.
+	// bytes and its body; all bodies together are at most 1 GiB, see Call.Body. 0 means DefaultMaxCalls.
 	MaxCalls int
 }
 

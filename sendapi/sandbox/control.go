@@ -107,6 +107,9 @@ func readStrictly(r io.Reader, body any) error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(body); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			if wrong.Field == "" {
+				return fmt.Errorf("must be a JSON object, not a JSON %s", wrong.Value)
+			}
 			return fmt.Errorf("%s: must not be a JSON %s", wrong.Field, wrong.Value)
 		}
 		return fmt.Errorf("not understood: %w", err)

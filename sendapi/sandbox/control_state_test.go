@@ -112,7 +112,7 @@ func TestControlNamesWhatIsWrong(t *testing.T) {
 		{"pages", `{"page":1001}`, "page: must not be a JSON number"},
 		{"pages", `{"page":"1001","usage":1001}`, "usage: must be 0 to 1,000"},
 		{"pages", `{"page":"1001","rates":1}`, `unknown field "rates"`},
-		{"pages", `[]`, "must not be a JSON array"},
+		{"pages", `[]`, "must be a JSON object, not a JSON array"},
 		{"people", `{"page":"1001"}`, "person: must be a page-scoped id"},
 		{"people", `{"page":"1001","person":"7","wrote_ago":"yesterday"}`, "wrote_ago: invalid duration"},
 		{"people", `{"page":"1001","person":"7","wrote_ago":"-1s"}`, "wrote_ago: must not be negative"},

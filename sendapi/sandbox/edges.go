@@ -73,8 +73,10 @@ func (s *Server) upload(op *operation) action {
 	if media == nil || media.AttachmentID != "" || media.URL == "" && op.file == nil {
 		return refused(codes{100, 0}, "message.attachment must be a file, by URL or as the part filedata")
 	}
-	if c, why := op.unfit(&body.Message); why != "" {
-		return refused(c, why)
+	const anyone = "1" // the message is checked as if it were sent
+	req := &sendapi.Request{Recipient: sendapi.ID(anyone), Message: &body.Message}
+	if r := s.content(op, req); r.refuses() {
+		return action{refused: r}
 	}
 	return action{fetches: media.URL, run: func() reply {
 		return accepted(map[string]string{"attachment_id": s.keepFile(op.call.PageID, body.Message.Attachment.Type)})
@@ -186,6 +188,9 @@ func (s *Server) getNode(op *operation) action {
 	return action{run: func() reply {
 		p, ok := s.kept.persona(op.node)
 		switch {
+		case op.call.PageID == "me":
+			return s.refuse(codes{100, 0}, "the sandbox takes any token, and cannot tell whose this one is; give it the "+
+				"tokens of its pages")
 		case !ok:
 			return accepted(map[string]string{"id": op.call.PageID, "name": "Page " + op.call.PageID})
 		case p.deleted:

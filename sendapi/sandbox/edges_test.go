@@ -66,10 +66,13 @@ func TestFormsOfABody(t *testing.T) {
 		require.NoError(t, w.WriteField(name, value))
 	}
 	require.NoError(t, w.Close())
+	const proof = `,"appsecret_proof":"x"}`
 	const asJSON = `{"recipient":{"id":"7"},"message":{"text":"hello"},"messaging_type":"RESPONSE"}`
 	for name, row := range map[string]struct{ kind, body string }{
 		"JSON":              {"application/json; charset=utf-8", asJSON},
-		"JSON with a token": {"application/json", asJSON[:len(asJSON)-1] + `,"access_token":"t1"}`},
+		"JSON and a proof":  {"application/json", asJSON[:len(asJSON)-1] + proof},
+		"JSON and a token":  {"application/json", asJSON[:len(asJSON)-1] + `,"access_token":"t1"` + proof},
+		"JSON with a token": {"application/json", asJSON[:len(asJSON)-1] + `,"access_token":"t1"` + proof},
 		"form":              {formType, form.Encode()},
 		"multipart":         {w.FormDataContentType(), multi.String()},
 	} {
@@ -78,7 +81,7 @@ func TestFormsOfABody(t *testing.T) {
 			srv := newServer(t, sandbox.Config{Tokens: map[string]string{"1001": "t1"}})
 			r := httptest.NewRequest(http.MethodPost, "/v26.0/me/messages", strings.NewReader(row.body))
 			r.Header.Set("Content-Type", row.kind)
-			if name == "JSON" {
+			if name == "JSON" || strings.HasPrefix(name, "JSON and") {
 				r.Header.Set("Authorization", "Bearer t1")
 			}
 			w := httptest.NewRecorder()
@@ -132,6 +135,8 @@ func TestUploads(t *testing.T) {
 		"no message":  {jsonType, `{}`, "must be a file"},
 		"not JSON":    {jsonType, `{`, `"code":100,`},
 		"odd message": {jsonType, `{"message":7}`, `"code":100,`},
+		"odd URL":     {jsonType, whole("image", `"url":"e.com"`), "must be an http or https URL"},
+		"and a text":  {jsonType, `{"message":{"text":"x",` + message("image", `"url":"https://e.com"`)[1:] + `}`, "not allowed"},
 	}
 	add := func(name, want string, kind, body string) { rows[name] = upload{kind, body, want} }
 	kind, body := file("image", `"is_reusable":true`, "image/png", 1000)

@@ -6,16 +6,12 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// attachmentLife is how long an attachment id works after the upload.
-// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
-const attachmentLife = 90 * 24 * time.Hour
-
 // usable refuses an attachment that another page uploaded, or longer ago than it lives, and a persona that is deleted
 // or another page's. What was not made here is refused if Config.KnownIDs asks for it.
 func (s *Server) usable(page string, req *sendapi.Request, at time.Time) refusal {
 	if media := mediaOf(req.Message); media != nil && media.AttachmentID != "" {
 		f, known := s.kept.file(media.AttachmentID)
-		if known && (f.page != page || at.Sub(f.at) >= attachmentLife) || !known && s.cfg.KnownIDs {
+		if known && (f.page != page || at.Sub(f.at) >= sendapi.AttachmentLife) || !known && s.cfg.KnownIDs {
 			return refusal{codes: codes{100, 2018074}, why: "the attachment id is unknown, expired, or of another page"}
 		}
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -78,18 +79,22 @@ func (op *operation) credentials(from url.Values) {
 	from.Del("appsecret_proof")
 }
 
-// credentialsInJSON looks for a token among the members of the body, where some of the platform's samples have it. Without
-// one the body is recorded byte for byte.
+// credentialsInJSON takes the token and the proof out of the members of the body, where some of the platform's samples have
+// them. Without them the body is recorded byte for byte.
 func (op *operation) credentialsInJSON() {
 	var members map[string]json.RawMessage
-	if op.token != "" || json.Unmarshal(op.call.Body, &members) != nil || members["access_token"] == nil {
+	if !bytes.Contains(op.call.Body, []byte("access_token")) && !bytes.Contains(op.call.Body, []byte("appsecret_proof")) ||
+		json.Unmarshal(op.call.Body, &members) != nil {
 		return
 	}
+	all := len(members)
 	for name, into := range map[string]*string{"access_token": &op.token, "appsecret_proof": &op.proof} {
 		_ = json.Unmarshal(members[name], into) // anything but a string is none
 		delete(members, name)
 	}
-	op.call.Body, _ = json.Marshal(members) // as it came
+	if len(members) < all {
+		op.call.Body, _ = json.Marshal(members) // as it came
+	}
 }
 
 // read takes the parameters from the body: a JSON object, form fields each of whose values is JSON text or a

@@ -31,22 +31,27 @@ type Call struct {
 	MessageID string
 	// Metadata is the metadata of the message.
 	Metadata string
-	// Body is the request. It must not be changed.
+	// Body is the request; nil for older calls once all bodies together are more than 1 GiB. It must not be changed.
 	Body json.RawMessage
 }
 
 // sent is true for an accepted message or sender action.
 func (c *Call) sent() bool { return c.Accepted && c.Edge == "messages" }
 
+// maxBodies bounds the bodies that are remembered, in bytes.
+const maxBodies = 1 << 30
+
 // record remembers the newest calls. It is a slice that grows to its limit and then goes round.
 type record struct {
-	mu    sync.Mutex
-	limit uint64
-	calls []Call
-	next  uint64 // the number of the next call
+	mu     sync.Mutex
+	limit  uint64
+	calls  []Call
+	next   uint64 // the number of the next call
+	room   int    // for more bodies
+	bodied uint64 // the number of the oldest call that may have its body
 }
 
-func newRecord(limit int) *record { return &record{limit: uint64(limit)} }
+func newRecord(limit int) *record { return &record{limit: uint64(limit), room: maxBodies, bodied: 1} }
 
 // add returns the number of the call, for done.
 func (r *record) add(c Call) uint64 {
@@ -58,15 +63,28 @@ func (r *record) add(c Call) uint64 {
 	if uint64(len(r.calls)) < r.limit {
 		r.calls = append(r.calls, c)
 	} else {
+		r.dropBody(&r.calls[at])
 		r.calls[at] = c
 	}
+	r.room -= len(c.Body)
+	for r.bodied = max(r.bodied, r.first()); r.room < 0 && r.bodied < c.Seq; r.bodied++ {
+		r.dropBody(&r.calls[(r.bodied-1)%r.limit])
+	}
 	return c.Seq
+}
+
+// first is the number of the oldest call.
+func (r *record) first() uint64 { return r.next - uint64(len(r.calls)) + 1 }
+
+func (r *record) dropBody(c *Call) {
+	r.room += len(c.Body)
+	c.Body = nil
 }
 
 func (r *record) done(seq uint64, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if seq > r.next-uint64(len(r.calls)) {
+	if seq >= r.first() {
 		r.calls[(seq-1)%r.limit].Done = at
 	}
 }
@@ -75,7 +93,7 @@ func (r *record) done(seq uint64, at time.Time) {
 func (r *record) scan(after uint64, look func(*Call) (more bool)) (last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for seq := max(after, r.next-uint64(len(r.calls))); seq < r.next; seq++ {
+	for seq := max(after, r.first()-1); seq < r.next; seq++ {
 		if !look(&r.calls[seq%r.limit]) {
 			return seq + 1
 		}
