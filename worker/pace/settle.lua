@@ -103,22 +103,19 @@ local function keep_or_delete()
   end
 end
 
-local function count_job(what)
-  redis.call('HINCRBY', KEYS[7], d.page .. ':' .. what, 1)
-  if d.broadcast then
-    redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, what, 1)
-  end
-end
-
 local function finish(now)
   if d.place == 'archived' then
     archive()
   else
     keep_or_delete()
   end
-  count_job(d.kind)
-  if h[6] ~= '1' then
-    count_job('accepted')
+  -- A job that no producer of ours has counted, or that ends a second time, is accepted with its end.
+  local counts = h[6] == '1' and {d.kind} or {d.kind, 'accepted'}
+  for _, name in ipairs(counts) do
+    redis.call('HINCRBY', KEYS[7], d.page .. ':' .. name, 1)
+    if d.broadcast then
+      redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, name, 1)
+    end
   end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_size, '*', 'o', ARGV[7])
   if d.suppress then
