@@ -67,9 +67,9 @@ func auditText(r *pace.AuditReport) string {
 	if r.Unnamed > 0 {
 		notes = append(notes, fmt.Sprintf("and %d more", r.Unnamed))
 	}
-	if !r.Exact {
-		notes = append(notes, "there are too many jobs to look at in one step: what waits was only counted, and jobs that are not counted as")
-		notes = append(notes, "accepted yet can make up for missing ones; --deep names those")
+	if !r.Exact && !r.Deep {
+		notes = append(notes, "there are too many jobs to look at in one step: what waits was only counted, and jobs that are not counted as\n"+
+			"accepted yet can make up for missing ones; --deep names those")
 	}
 	if len(notes) > 0 {
 		parts = append(parts, strings.Join(notes, "\n"))

@@ -118,10 +118,8 @@ func (a *app) showOutcomes(ctx context.Context, p *producer.Producer, q outcomes
 		wait = followWait
 	}
 	r := recordReader{producer: p, say: a.say, after: after, fromTime: !q.from.IsZero()}
-	for !r.done || q.follow {
-		if q.follow && ctx.Err() != nil {
-			return nil
-		}
+	more := func() bool { return q.follow && ctx.Err() == nil || !q.follow && !r.done }
+	for more() {
 		outcomes, err := r.read(ctx, wait)
 		if err != nil && !q.follow {
 			return err

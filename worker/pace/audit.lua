@@ -9,12 +9,12 @@
 -- KEYS[7] asynq:{q}:archived
 -- ARGV[1] asynq:{q}:t:
 -- ARGV[2] asynq:{q}:g:
--- ARGV[3] how many jobs may be looked at: Redis does nothing else meanwhile
+-- ARGV[3] how many jobs may be looked at beside the archived ones, of which asynq keeps 10,000: Redis does nothing else meanwhile
 --
 -- Returns {looked, name, count, ...}
 --   looked  'all': each job was looked at. 'outside': those outside of the lines were; the lines' were only counted, so that
---           'waiting' has jobs that are not counted as accepted yet, and ids without a job. 'none': all were only counted, and
---           all stand under the page '*'
+--           'waiting' has jobs that are not counted as accepted yet, and ids without a job. 'none': all but the archived ones
+--           were only counted, and stand under the page '*'
 --   name    '<page>:<outcome>', as in KEYS[1], or '<page>:<place>'; the places are waiting, in_hand, archived and, for a job
 --           that is not counted as accepted yet, uncounted. An archived job is here only if it was archived by hand: then it
 --           has no outcome.
@@ -48,7 +48,7 @@ local lines = redis.call('SMEMBERS', KEYS[2])
 local looked, beside, inside = 'all', 0, 0
 for _, c in ipairs(outside) do
   c.size = redis.call(c[3] and 'LLEN' or 'ZCARD', c[1])
-  beside = beside + c.size
+  beside = beside + (c[2] == 'archived' and 0 or c.size)
 end
 for i, line in ipairs(lines) do
   lines[i] = {line, redis.call('ZCARD', ARGV[2] .. line)}
@@ -61,11 +61,11 @@ elseif beside + inside > at_most then
 end
 
 for _, c in ipairs(outside) do
-  if looked ~= 'none' then
+  if looked ~= 'none' or c[2] == 'archived' then
     for _, id in ipairs(redis.call(c[3] and 'LRANGE' or 'ZRANGE', c[1], 0, -1)) do
       note(id, nil, c[2])
     end
-  elseif c[2] ~= 'archived' then
+  else
     add('*', c[2], c.size)
   end
 end

@@ -16,7 +16,6 @@ import (
 	"github.com/sendpace/sendpace/producer"
 )
 
-// audit asks about the queue, and tells that of no other page anything is wrong.
 func (d *desk) audit(q AuditQuery) *AuditReport {
 	d.t.Helper()
 	r, err := Audit(context.Background(), d.rdb, q)
@@ -170,8 +169,9 @@ func TestAuditOfMoreJobsThanItLooksAt(t *testing.T) {
 
 	onBackends(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
+		var byHand string
 		for i := range 3 {
-			d.enqueue(strconv.Itoa(i), "7", "x")
+			byHand = d.enqueue(strconv.Itoa(i), "7", "x")
 			d.enqueue(strconv.Itoa(i), "7", "x", producer.At(time.Now().Add(time.Hour)))
 		}
 		lines := d.auditOf(AuditQuery{}, 5)
@@ -179,6 +179,9 @@ func TestAuditOfMoreJobsThanItLooksAt(t *testing.T) {
 		assert.Equal(t, PageAudit{ID: "1", Accepted: 2, Waiting: 2}, lines.Pages[1])
 		sums := d.auditOf(AuditQuery{}, 2)
 		assert.Equal(t, []PageAudit{{ID: AllPages, Accepted: 6, Waiting: 6}}, sums.Pages)
+		require.NoError(t, asynq.NewInspectorFromRedisClient(d.rdb).ArchiveTask("messenger", byHand))
+		sums = d.auditOf(AuditQuery{}, 2)
+		assert.Equal(t, []PageAudit{{ID: AllPages, Accepted: 6, Waiting: 5, Archived: 1}}, sums.Pages)
 		assert.True(t, sums.Fits())
 		_, err := audit(context.Background(), d.rdb, AuditQuery{Page: "1"}, 2)
 		assert.ErrorContains(t, err, "ask about all pages")
@@ -193,7 +196,7 @@ func (d *desk) auditOf(q AuditQuery, look int) *AuditReport {
 	return r
 }
 
-// While jobs are enqueued, handed out, settled in all ways, lost and cancelled, the account fits at every moment.
+// While jobs are enqueued, handed out, settled in all ways and cancelled, the account fits at every moment.
 func TestAuditOfAFleetAtWork(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
