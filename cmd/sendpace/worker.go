@@ -100,6 +100,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		OnUnknown:       producer.UnknownPolicy(cfg.Worker.OnUnknown),
 		SuppressFor:     cfg.Worker.SuppressFor,
 		StreamSize:      int64(cfg.Outcomes.Max),
+		Version:         ownVersion(buildInfo()),
 		Log:             log,
 	}
 	for _, p := range cfg.Pages {
