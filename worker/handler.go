@@ -146,7 +146,7 @@ func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, 
 	case next.outcome == producer.Sent:
 		s = d.sent(s, resp)
 	case next.retry > 0:
-		h.line(d, h.log.Warn()).Err(err).Dur("retry_in", next.retry).Msg("will be retried")
+		h.line(d, h.log.Warn()).Err(err).Stringer("retry_in", next.retry.Round(time.Millisecond)).Msg("will be retried")
 	case errors.Is(err, sendapi.KindRecipient):
 		s.Suppress = h.suppressFor
 	}
@@ -190,7 +190,7 @@ func (h *handler) stop(ctx context.Context, d *delivery, next decision, cause er
 		return
 	}
 	left, err := h.pacer.Pause(ctx, next.scope, next.pause, why)
-	log.AnErr("pacer", err).Dur("for", left).Msg("paused")
+	log.AnErr("pacer", err).Stringer("for", left).Msg("paused")
 }
 
 func reasonOf(err error) pace.Reason {
