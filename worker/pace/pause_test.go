@@ -93,3 +93,22 @@ func TestOnlyAWorkerWithTheTokenReleases(t *testing.T) {
 		}
 	})
 }
+
+func TestAWorkerWithoutTheTokenLeavesThePageToOthersForAMinute(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		without := newDesk(t, addr, Config{Places: 4}, fast, nil)
+		with := newDesk(t, addr, Config{Places: 4, HasToken: func(string) bool { return true }}, fast, nil)
+		require.NoError(t, without.HoldForToken(ctx, "1", Reason{Text: "no token"}))
+		require.NoError(t, with.ReleaseTokens(ctx))
+		one, two := with.enqueue("1", "1", "x"), with.enqueue("2", "1", "x")
+		assert.Equal(t, two, without.next(), "it goes on with other pages")
+		assert.NotEqual(t, "job", without.ask().verb)
+		assert.Equal(t, one, with.next())
+		with.done(one, with.routeOf("1", "1"))
+		without.tokenless["1"] = time.Now().Add(-tokenlessFor)
+		three := with.enqueue("1", "2", "x")
+		assert.Equal(t, three, without.next(), "and tries again, should nobody have the token")
+	})
+}
