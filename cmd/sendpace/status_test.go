@@ -40,7 +40,7 @@ func TestStatusText(t *testing.T) {
 			{ID: "1006", Configured: rates, Stage: "probe", Percent: 100},
 			{ID: "1007", Configured: budget, Stage: "steady", Percent: 55, Usage: 90, Spent: 1000},
 		},
-		Workers: make([]pace.Info, 2), Active: 2, Retrying: 1, Scheduled: 4, Archived: 9, AppUsage: 12, AppBudget: 9000, AppSpent: 1,
+		Workers: make([]pace.WorkerInfo, 2), Active: 2, Retrying: 1, Scheduled: 4, Archived: 9, AppUsage: 12, AppBudget: 9000, AppSpent: 1,
 	})
 	assert.Equal(t, `page  lane            waiting   rate    now    ETA  state           waits for
 ───────────────────────────────────────────────────────────────────────────────
@@ -79,7 +79,7 @@ func TestStatusSaysThatNoWorkerRuns(t *testing.T) {
 	const note = "no worker runs\n  start one: sendpace worker\n"
 	assert.Contains(t, statusText(&pace.Status{Scheduled: 1}), note)
 	assert.NotContains(t, statusText(&pace.Status{}), note, "there is nothing to do")
-	assert.NotContains(t, statusText(&pace.Status{Scheduled: 1, Workers: make([]pace.Info, 1)}), note)
+	assert.NotContains(t, statusText(&pace.Status{Scheduled: 1, Workers: make([]pace.WorkerInfo, 1)}), note)
 }
 
 func TestSpans(t *testing.T) {

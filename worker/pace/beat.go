@@ -33,8 +33,8 @@ const (
 	reapSize = 200
 )
 
-// Info is what a worker says of itself.
-type Info struct {
+// WorkerInfo is what a worker says of itself.
+type WorkerInfo struct {
 	Host    string    `json:"host"`
 	PID     int       `json:"pid"`
 	Version string    `json:"version,omitempty"` // empty if it does not know
@@ -43,23 +43,23 @@ type Info struct {
 
 func newInfo(version string) []byte {
 	host, _ := os.Hostname() // for people; an empty one does no harm
-	text, _ := json.Marshal(Info{Host: host, PID: os.Getpid(), Version: version, Started: time.Now().UTC()})
+	text, _ := json.Marshal(WorkerInfo{Host: host, PID: os.Getpid(), Version: version, Started: time.Now().UTC()})
 	return text
 }
 
 // alive are the workers that have given a sign of life lately, the longest running first. beats has the us of the last one of
 // each, told what each says of itself.
-func alive(now time.Time, beats []redis.Z, told map[string]string) []Info {
-	var workers []Info
+func alive(now time.Time, beats []redis.Z, told map[string]string) []WorkerInfo {
+	var workers []WorkerInfo
 	for _, beat := range beats {
-		var info Info
+		var info WorkerInfo
 		id, _ := beat.Member.(string)
 		if now.UnixMicro()-int64(beat.Score) > deadAfter.Microseconds() || json.Unmarshal([]byte(told[id]), &info) != nil {
 			continue
 		}
 		workers = append(workers, info)
 	}
-	slices.SortFunc(workers, func(a, b Info) int { return a.Started.Compare(b.Started) })
+	slices.SortFunc(workers, func(a, b WorkerInfo) int { return a.Started.Compare(b.Started) })
 	return workers
 }
 

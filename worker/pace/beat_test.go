@@ -136,7 +136,7 @@ func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {
 	onBackends(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Version: "1.2"}, fast, nil)
-		running := func() []Info {
+		running := func() []WorkerInfo {
 			s, err := ReadStatus(ctx, d.rdb, "")
 			require.NoError(t, err)
 			return s.Workers

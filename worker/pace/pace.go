@@ -127,7 +127,7 @@ type Pacer struct {
 	id    string
 	clock *clock
 
-	info []byte // an Info
+	info []byte // a WorkerInfo
 
 	draining chan struct{}
 	drain    sync.Once

@@ -22,7 +22,7 @@ type Status struct {
 	// At is the Redis server's time.
 	At time.Time `json:"at"`
 	// Workers are those that gave a sign of life within the last 10 seconds.
-	Workers []Info `json:"workers,omitempty"`
+	Workers []WorkerInfo `json:"workers,omitempty"`
 	// Lines are the lines that have jobs, by name.
 	Lines []LineStatus `json:"lines"`
 	// Pages are the pages that have lines, rates of their own, outcomes or a pause, by id.
