@@ -46,10 +46,16 @@ local function recipient_of(id)
   end
 end
 
--- home_of returns the line that a job goes back to. Of an id that is not of our making only the line tells that it is media.
+-- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
+local function class_of(id)
+  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
+  return class or '-'
+end
+
+-- home_of returns the line that a job goes back to. Where the id does not tell the class, only the line does.
 local function home_of(line, id)
   local page, lane, side = parse_line(line)
-  if side == 'later' or side and recipient_of(id) then
+  if side == 'later' or side and class_of(id) ~= '-' then
     return page .. ':' .. lane
   end
   return line
@@ -137,4 +143,10 @@ end
 local function sent_record(record)
   local ok, o = pcall(cjson.decode, record or '')
   return ok and type(o) == 'table' and o.outcome == 'sent'
+end
+
+-- for_token is true if a page is held because a worker had no token for it.
+local function for_token(pause)
+  local ok, why = pcall(cjson.decode, redis.call('GET', pause) or '')
+  return ok and type(why) == 'table' and why.missing_token == true
 end
