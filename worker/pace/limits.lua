@@ -86,12 +86,6 @@ local function look(prefix, page, now)
   return v
 end
 
--- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
-local function class_of(id)
-  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
-  return class or '-'
-end
-
 -- limits_of lists the rates that a job of a class is subject to in a line. Without a class, those that all jobs of the line are.
 local function limits_of(lane, side, class)
   local names = {'page'}

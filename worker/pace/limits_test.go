@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -484,5 +486,54 @@ func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 		assert.Equal(t, LineStatus{
 			Name: "1:bulk", PageID: "1", Lane: producer.LaneBulk, Waiting: 1, Rate: 0.9, Limit: "bulk", ETA: s.Lines[0].ETA,
 		}, s.Lines[0])
+	})
+}
+
+func TestAClassThatNoIDTellsIsHeldToItsLimit(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, Rates{Page: 1e4, Bulk: 1e4, Media: 0.01}, nil)
+		client := asynq.NewClientFromRedisClient(d.rdb)
+		var hands []*Hand
+		for i := range 2 {
+			body := fmt.Sprintf(`{"page_id":"1","request":{"recipient":%s,"messaging_type":"UPDATE","message":%s}}`,
+				person(strconv.Itoa(i)), video)
+			_, err := client.Enqueue(asynq.NewTask(producer.TaskType, []byte(body)),
+				asynq.Queue(producer.DefaultQueue), asynq.Group("1:bulk"))
+			require.NoError(t, err)
+			id := d.next()
+			require.NotEmpty(t, id)
+			hands = append(hands, d.taken[id])
+		}
+		routes := []producer.Route{d.routeOf("1", "0"), d.routeOf("1", "1")}
+		for i := range routes {
+			routes[i].Class = producer.ClassMedia
+			hands[i].Place(routes[i])
+		}
+		got, err := d.Await(ctx, hands[0], Ask{Route: routes[0]})
+		require.NoError(t, err)
+		assert.Equal(t, Go, got.Verdict)
+		got, err = d.Await(ctx, hands[1], Ask{Route: routes[1]})
+		require.NoError(t, err)
+		require.Equal(t, Back, got.Verdict, "a hundred seconds later")
+		d.settleAs(hands[1].ID, routes[1], Settlement{Where: got.Where})
+		assert.Equal(t, "1:bulk:media", d.rdb.HGet(ctx, d.keys.Task(hands[1].ID), "group").Val())
+		assert.Empty(t, d.next())
+	})
+}
+
+func TestAJobOfAnotherClientComesBackToItsSideLine(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		for _, id := range []string{"another-client", strings.Repeat("0", 26) + "-" + producer.RecipientHash("1", "id:1")} {
+			_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask(producer.TaskType, []byte("{}")),
+				asynq.Queue(producer.DefaultQueue), asynq.Group("1:bulk:media"), asynq.TaskID(id))
+			require.NoError(t, err)
+			d.takeJob(id)
+			assert.Equal(t, "1:bulk:media", d.rdb.HGet(ctx, d.keys.Task(id), "line").Val(), id)
+		}
 	})
 }
