@@ -3,8 +3,8 @@
 
 -- The score of a job in its line says where it stands: 0 for one that was handed out before and came back, asynq's time
 -- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside. In a later line it is the
--- time from which on the job may be sent, in seconds.
-local PARKED = 1e10
+-- time from which on the job may be sent, in seconds. PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
+local PARKED = 2 ^ 34
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
 -- How long a line in which all have stepped aside is left alone, in us. A job that joins it may not be noticed sooner.

@@ -253,9 +253,12 @@ local function adapt_on_settle(prefix, page, ok, usage_page, usage_app, now)
   end
 end
 
--- adapt_on_pause makes a probe the first thing after a pause.
+-- adapt_on_pause makes a probe the first thing after a pause. Lines that wait for one that is out have the pause to wait for now.
 local function adapt_on_pause(prefix, scope, now)
   local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
+  if probing(a, now) then
+    look_again(prefix .. 'due', scope, string.format('%.0f', now))
+  end
   if climbing(a, now) then
     a.from = math.max(LOWEST_START, math.floor(a.from / 2))
   elseif a.stage ~= 'probe' then

@@ -537,3 +537,57 @@ func TestAJobOfAnotherClientComesBackToItsSideLine(t *testing.T) {
 		}
 	})
 }
+
+func TestAProbeThatIsRefusedLetsNoLineOversleep(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{}, fast)
+	pause := func(length time.Duration) {
+		_, err := d.Pause(context.Background(), "1", length, Reason{})
+		require.NoError(t, err)
+	}
+	probe := d.enqueue("1", "1", "x")
+	pause(time.Second)
+	d.after(2 * time.Second)
+	require.Equal(t, []string{probe}, ids(d.drain()))
+	answer := d.enqueue("1", "2", "x", producer.InLane(producer.LaneRealtime))
+	require.Empty(t, d.drain(), "the probe is out")
+	pause(5 * time.Second)
+	d.settleAs(probe, d.routeOf("1", "1"), Settlement{})
+	d.after(6 * time.Second)
+	assert.Equal(t, []string{answer}, ids(d.drain()))
+}
+
+func TestAnAnswerDoesNotWaitBehindAVideoThatNobodyHasTaken(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{}, Rates{Page: 1000, Bulk: 1000, Media: 0.001})
+	first, second := d.store("1", person("1"), video), d.store("1", person("2"), video)
+	last := d.store("1", person("2"), words("behind the second"))
+	require.Equal(t, []string{first}, ids(d.drain()))
+	answer := d.enqueue("1", "2", "x", producer.InLane(producer.LaneRealtime))
+	d.after(time.Second)
+	require.Equal(t, []string{answer}, ids(d.drain()))
+	d.done(answer, d.routeOf("1", "2"))
+	d.after(time.Second)
+	assert.Empty(t, ids(d.drain()), "the second video has its turn before what is behind it")
+	d.after(1000 * time.Second)
+	assert.Equal(t, []string{second}, ids(d.drain()))
+	d.done(second, d.routeOf("1", "2"))
+	d.after(time.Second)
+	assert.Equal(t, []string{last}, ids(d.drain()))
+}
+
+func TestAReplyWithAVideoDoesNotWaitForAllOtherVideos(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{Lead: time.Millisecond}, Rates{Page: 1000, Bulk: 1000, Media: 1, Replies: 1})
+	for i := range 10 {
+		d.store("1", person(strconv.Itoa(i)), video)
+	}
+	both, reply := d.store("1", comment("1"), video), d.store("1", comment("2"), words("x"))
+	var got []string
+	for range 4 {
+		got = append(got, ids(d.drain())...)
+		d.after(time.Second)
+	}
+	assert.Contains(t, got, both)
+	assert.Contains(t, got, reply)
+}
