@@ -49,8 +49,6 @@ func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err), Retry: newerPause})
 	case err != nil:
 		h.endUnsent(ctx, d, producer.Failed, err)
-	case d.attempt > d.maxAttempts:
-		h.endUnsent(ctx, d, producer.Failed, fmt.Errorf("tried %d times", d.attempt-1))
 	case d.expired():
 		h.endUnsent(ctx, d, producer.Expired, errExpired)
 	default:

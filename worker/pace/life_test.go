@@ -300,3 +300,30 @@ func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
 		}
 	})
 }
+
+func TestAMissingTokenMakesNoPauseShorter(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		without := newDesk(t, addr, Config{}, fast, nil)
+		with := newDesk(t, addr, Config{HasToken: func(string) bool { return true }}, fast, nil)
+		left := func() time.Duration { return with.rdb.PTTL(ctx, with.keys.Pause("1")).Val() }
+		pause := func() {
+			_, err := with.Pause(ctx, "1", time.Hour, Reason{Text: "limit"})
+			require.NoError(t, err)
+		}
+		hold := func() { require.NoError(t, without.HoldForToken(ctx, "1", Reason{Text: "no token"})) }
+		for name, steps := range map[string][]func(){"pause first": {pause, hold}, "hold first": {hold, pause}} {
+			with.rdb.Del(ctx, with.keys.Pause("1"))
+			for _, step := range steps {
+				step()
+			}
+			require.NoError(t, with.sweep(ctx))
+			assert.Greater(t, left(), 59*time.Minute, name)
+		}
+		with.rdb.Del(ctx, with.keys.Pause("1"), with.keys.Adapt("1"))
+		hold()
+		require.NoError(t, with.sweep(ctx))
+		assert.Zero(t, with.rdb.Exists(ctx, with.keys.Adapt("1")).Val(), "a missing token says nothing of the platform")
+	})
+}

@@ -45,8 +45,10 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
+	adapt := !p.cfg.Steady && !why.MissingToken // which says nothing about the platform
 	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
-		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, !p.cfg.Steady).Int64()
+		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, adapt,
+		why.MissingToken).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}

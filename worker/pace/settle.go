@@ -216,7 +216,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	retention := h.msg.numbers[fieldRetention]
 	switch {
 	case o.Kind == "" && s.Retry > 0:
-		d.To, d.Score = "retry", now.Add(s.Retry).Unix()
+		d.To, d.Score = "retry", now.Add(s.Retry+time.Second-1).Unix() // a whole second, and never early
 	case o.Kind == "":
 		d.To = string(s.Where)
 		if d.To == "" {
