@@ -15,8 +15,8 @@ demo: ## send 300 sample messages at three paces, with everything built in
 build: ## build ./.bin/sendpace
 	go build -trimpath -o $(BIN)/sendpace ./cmd/sendpace
 
-test: redis ## run all tests with the race detector
-	go test -race -shuffle=on -timeout 5m ./...
+test: redis ## run all tests with the race detector, one package at a time: some hold a pace
+	go test -race -shuffle=on -p 1 -timeout 10m ./...
 
 lint: $(LINTER) ## check style, and which package may import which
 	$(LINTER) run ./...
