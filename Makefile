@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench chaos chaos-cut redis
+.PHONY: help demo build test lint bench chaos chaos-cut clients redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,13 @@ chaos: redis ## break a fleet at random for 15 minutes, and judge it by what the
 
 chaos-cut: redis ## the same in 3 minutes
 	$(CHAOS) -timeout 5m -args -scale cut -seed $(or $(SEED),0)
+
+# Public client libraries are no dependencies of Sendpace, and most machines that test it have no node.
+CLIENTS := producer/gateway/clienttest
+clients: ## send through the gateway with two public client libraries (needs node and npm)
+	@command -v npm >/dev/null || { echo 'npm is missing. Type: sudo apt-get install nodejs npm' >&2; exit 1; }
+	npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund
+	go test -count=1 -tags clients -run '^TestClient' ./producer/gateway
 
 # The tests use the redis-server in the PATH, and install one if there is none.
 redis:
