@@ -186,3 +186,17 @@ func TestOptionsByHeader(t *testing.T) {
 	assert.Equal(t, []any{200, a.MessageID, "true"}, []any{again.status, again.MessageID, again.header.Get("X-Sendpace-Repeat")})
 	assert.Equal(t, 1, s.stored(t))
 }
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { panic(words) }
+
+func TestAPanicIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	res := httptest.NewRecorder()
+	s.server.Config.Handler.ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), "POST", "/me/messages", broken{}))
+	assert.Equal(t, 500, res.Code)
+	assert.Contains(t, res.Body.String(), `"code":1,`)
+	assert.JSONEq(t, `{"level":"error","type":"string","message":"a call to the gateway panicked"}`, s.log.String())
+}

@@ -129,7 +129,18 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) reply {
 			return overloaded.reply()
 		}
 	}
-	return found.serve(h, &call{w: w, r: r, arg: arg})
+	c := &call{w: w, r: r, arg: arg}
+	if !found.slow && !isUpload(r) {
+		return found.serve(h, c)
+	}
+	select {
+	case h.uploads <- struct{}{}:
+		defer func() { <-h.uploads }()
+	default:
+		return overloaded.reply()
+	}
+	c.extend(uploadTime)
+	return found.serve(h, c)
 }
 
 // call is one HTTP call.
@@ -137,4 +148,11 @@ type call struct {
 	w   http.ResponseWriter
 	r   *http.Request
 	arg string // the variable part of the path: a page or a job
+}
+
+// extend lets a call take longer than others. Where the server knows no such deadlines, its own go on.
+func (c *call) extend(d time.Duration) {
+	control, deadline := http.NewResponseController(c.w), time.Now().Add(d)
+	_ = control.SetReadDeadline(deadline)
+	_ = control.SetWriteDeadline(deadline)
 }

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -73,4 +74,24 @@ func TestWithoutRedis(t *testing.T) {
 	assert.Equal(t, 2, s.stored(t), "only what was acknowledged")
 	assert.Equal(t, 200, s.do(t, "GET", "/readyz", "").status)
 	assert.Regexp(t, `^\{"level":"warn".*"message":"Redis does not answer[^\n]*\n\{"level":"info","message":"Redis answers again"\}\n$`, s.log.String())
+}
+
+// Where Redis does not answer in time nobody knows whether it stored the job: the caller gets an error, and with a key may ask
+// again as often as it likes.
+func TestACallThatTimedOutCanBeRepeatedWithAKey(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Server(t), producer.Config{}, gateway.Config{StoreTimeout: 100 * time.Millisecond})
+	const key = "X-Sendpace-Key: order-17"
+	require.NoError(t, s.redis.Do(t.Context(), "CLIENT", "PAUSE", 60_000, "WRITE").Err())
+	for range 2 {
+		a := s.do(t, "POST", "/me/messages", hello, bearer, key)
+		assert.Equal(t, []any{503, 2, true}, []any{a.status, a.Error.Code, a.Error.Transient}, a.body)
+	}
+	require.NoError(t, s.redis.Do(t.Context(), "CLIENT", "UNPAUSE").Err())
+	stored := false
+	for tries := 0; !stored && tries < 100; tries++ { // a slow machine may need longer than the time-out
+		stored = s.do(t, "POST", "/me/messages", hello, bearer, key).status == 200
+	}
+	assert.True(t, stored)
+	assert.Equal(t, 1, s.stored(t))
 }

@@ -12,19 +12,20 @@ type route struct {
 	method, pattern string
 	serve           func(*Handler, *call) reply
 	open            bool // it needs no credential, and no place among the calls in hand
+	slow            bool // the platform may have to fetch a file
 }
 
 // routes is all of them, as openapi.json has them. The version in a path may be left out, as with the platform.
 var routes = []route{
-	{http.MethodPost, "/{version}/{page}/messages", (*Handler).send, false},
-	{http.MethodPost, "/{version}/{page}/message_attachments", (*Handler).upload, false},
-	{http.MethodPost, "/{version}", (*Handler).batch, false},
-	{http.MethodPost, "/{version}/me", (*Handler).batch, false},
-	{http.MethodGet, "/jobs/{id}", (*Handler).showJob, false},
-	{http.MethodDelete, "/jobs/{id}", (*Handler).cancelJob, false},
-	{http.MethodGet, "/openapi.json", (*Handler).openAPI, true},
-	{http.MethodGet, "/livez", (*Handler).alive, true},
-	{http.MethodGet, "/readyz", (*Handler).ready, true},
+	{method: http.MethodPost, pattern: "/{version}/{page}/messages", serve: (*Handler).send},
+	{method: http.MethodPost, pattern: "/{version}/{page}/message_attachments", serve: (*Handler).upload, slow: true},
+	{method: http.MethodPost, pattern: "/{version}", serve: (*Handler).batch},
+	{method: http.MethodPost, pattern: "/{version}/me", serve: (*Handler).batch},
+	{method: http.MethodGet, pattern: "/jobs/{id}", serve: (*Handler).showJob},
+	{method: http.MethodDelete, pattern: "/jobs/{id}", serve: (*Handler).cancelJob},
+	{method: http.MethodGet, pattern: "/openapi.json", serve: (*Handler).openAPI, open: true},
+	{method: http.MethodGet, pattern: "/livez", serve: (*Handler).alive, open: true},
+	{method: http.MethodGet, pattern: "/readyz", serve: (*Handler).ready, open: true},
 }
 
 // findRoute returns the route of a call and the variable part of its path.

@@ -12,13 +12,6 @@ import (
 // send is the messages edge.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func (h *Handler) send(c *call) reply {
-	if isUpload(c.r) {
-		return h.uploading(c, func() reply { return h.sendOne(c) })
-	}
-	return h.sendOne(c)
-}
-
-func (h *Handler) sendOne(c *call) reply {
 	p, f := h.read(c)
 	if f != nil {
 		return f.reply()

@@ -17,25 +17,23 @@ const uploadTime = 10 * time.Minute
 // caller needs the id in order to go on.
 // https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
 func (h *Handler) upload(c *call) reply {
-	return h.uploading(c, func() reply {
-		p, f := h.read(c)
-		if f != nil {
-			return f.reply()
-		}
-		page, f := h.authorize(c.arg, p.token)
-		if f != nil {
-			return f.reply()
-		}
-		var message sendapi.Message
-		if err := json.Unmarshal(memberOf(p.body, "message"), &message); err != nil || message.Attachment == nil {
-			return invalid("message: must have an attachment").reply()
-		}
-		id, f := h.keep(c.r.Context(), page, message.Attachment, p)
-		if f != nil {
-			return f.reply()
-		}
-		return answerWith(http.StatusOK, success{AttachmentID: id})
-	})
+	p, f := h.read(c)
+	if f != nil {
+		return f.reply()
+	}
+	page, f := h.authorize(c.arg, p.token)
+	if f != nil {
+		return f.reply()
+	}
+	var message sendapi.Message
+	if err := json.Unmarshal(memberOf(p.body, "message"), &message); err != nil || message.Attachment == nil {
+		return invalid("message: must have an attachment").reply()
+	}
+	id, f := h.keep(c.r.Context(), page, message.Attachment, p)
+	if f != nil {
+		return f.reply()
+	}
+	return answerWith(http.StatusOK, success{AttachmentID: id})
 }
 
 // keep has the platform keep a file: the one that came along, or the one at a URL.
@@ -89,19 +87,4 @@ func (h *Handler) attach(ctx context.Context, page string, p params) (body json.
 		id = ""
 	}
 	return body, id, nil
-}
-
-// uploading bounds the files in hand, and lets a call take the time that a file needs.
-func (h *Handler) uploading(c *call, do func() reply) reply {
-	select {
-	case h.uploads <- struct{}{}:
-		defer func() { <-h.uploads }()
-	default:
-		return overloaded.reply()
-	}
-	// Where the server knows no such deadlines, its own go on.
-	control, deadline := http.NewResponseController(c.w), time.Now().Add(uploadTime)
-	_ = control.SetReadDeadline(deadline)
-	_ = control.SetWriteDeadline(deadline)
-	return do()
 }
