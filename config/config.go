@@ -22,6 +22,8 @@ type Config struct {
 	Log Log
 	// Monitor is the web view of the queue.
 	Monitor Monitor
+	// Gateway takes calls of the Send API for the queue.
+	Gateway Gateway
 }
 
 // Redis is the section redis.
@@ -115,6 +117,20 @@ type Monitor struct {
 	Addr string
 }
 
+// Gateway is the section gateway.
+type Gateway struct {
+	// Addr is the host and port to listen on.
+	Addr string
+	// APIKeys are accepted in place of a page's token, for every page.
+	APIKeys []Secret
+	// Rate is how many calls a second each token and each key may make; 0 is no limit.
+	Rate int
+	// MaxBody bounds a call's body apart from files, in bytes.
+	MaxBody int
+	// MaxWaiting is how many jobs may wait in a page's lane before further ones are refused; 0 is no limit.
+	MaxWaiting int
+}
+
 // Default returns the configuration that applies if nothing is said.
 func Default() *Config {
 	return &Config{
@@ -133,6 +149,7 @@ func Default() *Config {
 		Outcomes: Outcomes{Max: 100_000},
 		Log:      Log{Level: "info", Format: "auto"},
 		Monitor:  Monitor{Addr: "127.0.0.1:8080"},
+		Gateway:  Gateway{Addr: "127.0.0.1:8090", Rate: 1000, MaxBody: 1 << 20},
 	}
 }
 

@@ -28,13 +28,18 @@
 //	log.level                  info                        trace, debug, info, warn or error
 //	log.format                 auto                        json, console, or auto: console on a terminal
 //	monitor.addr               127.0.0.1:8080              where the monitor listens
+//	gateway.addr               127.0.0.1:8090              where the gateway listens
+//	gateway.api_keys           none                        keys that the gateway takes in place of a page's token
+//	gateway.rate               1000                        calls a second of each token and key; 0: no limit
+//	gateway.max_body           1048576                     bytes of a call to the gateway, apart from files
+//	gateway.max_waiting        0                           jobs that may wait in a page's lane; 0: no limit
 //
 // Each entry of pages has an id, a token as access_token or access_token_file, and optionally
 // app_secret or app_secret_file and its own rate, bulk_rate, media_rate, replies_per_hour, thread_interval and
 // daily_budget.
 //
 // SENDPACE_CONFIG may name the file. In it, ${VAR} in a value is replaced from the environment; $${ stands for a
-// plain ${. A file that a key names is looked for beside the configuration file.
+// plain ${. gateway.api_keys is a list; in the environment its keys have commas between them. A file that a key names is looked for beside the configuration file.
 //
 // Load reports every problem at once, each by its key and with what to type instead. No problem, warning or
 // printed [Config] repeats a value that could be a secret.

@@ -59,6 +59,8 @@ func show(v any) string {
 	switch v := v.(type) {
 	case Secret:
 		return v.Reveal()
+	case []Secret:
+		return noKeys
 	case time.Duration:
 		return short(v)
 	}
@@ -91,6 +93,11 @@ var fields = []field[Config]{
 		oneOf("trace", "debug", "info", "warn", "error")),
 	key("log.format", func(c *Config) *string { return &c.Log.Format }, oneOf("json", "console", "auto")),
 	key("monitor.addr", func(c *Config) *string { return &c.Monitor.Addr }, listenAddr),
+	key("gateway.addr", func(c *Config) *string { return &c.Gateway.Addr }, listenAddr),
+	key("gateway.api_keys", func(c *Config) *[]Secret { return &c.Gateway.APIKeys }, apiKeys),
+	key("gateway.rate", func(c *Config) *int { return &c.Gateway.Rate }, between(0, 1_000_000)),
+	key("gateway.max_body", func(c *Config) *int { return &c.Gateway.MaxBody }, between(1<<10, 64<<20)),
+	key("gateway.max_waiting", func(c *Config) *int { return &c.Gateway.MaxWaiting }, between(0, 1_000_000_000)),
 }
 
 // pageEntry is one element of pages as it is written.

@@ -71,7 +71,8 @@ worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_time
 outcomes: {max: 5000}
 log: {level: Debug, format: json}
 monitor: {addr: "127.0.0.1:8081"}
-`)
+gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000}
+`, "KEY=another-key-of-an-application")
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 	assert.Equal(t, &config.Config{
@@ -97,7 +98,26 @@ monitor: {addr: "127.0.0.1:8081"}
 		Outcomes: config.Outcomes{Max: 5000},
 		Log:      config.Log{Level: "debug", Format: "json"},
 		Monitor:  config.Monitor{Addr: "127.0.0.1:8081"},
+		Gateway: config.Gateway{
+			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000,
+			APIKeys: []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("another-key-of-an-application")},
+		},
 	}, cfg)
+}
+
+func TestAPIKeysFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[string][]config.Secret{
+		"none":             nil,
+		"0123456789abcdef": {config.NewSecret("0123456789abcdef")},
+		"0123456789abcdef, fedcba9876543210": {
+			config.NewSecret("0123456789abcdef"), config.NewSecret("fedcba9876543210"),
+		},
+	} {
+		cfg, _, err := load(t, "gateway: {api_keys: [a-key-of-the-file]}", "SENDPACE_GATEWAY_API_KEYS="+env)
+		require.NoError(t, err, env)
+		assert.Equal(t, want, cfg.Gateway.APIKeys, env)
+	}
 }
 
 func TestNothingSaidMeansTheDefaults(t *testing.T) {

@@ -187,6 +187,35 @@ func secret(raw any) (Secret, string) {
 	return NewSecret(s), ""
 }
 
+const (
+	// noKeys stands for an empty list, where a value is needed.
+	noKeys = "none"
+	// minAPIKey keeps a key from being guessed: 16 characters drawn at random.
+	minAPIKey = 16
+)
+
+// apiKeys reads a list, or what the environment has of one: keys with commas between them.
+func apiKeys(raw any) ([]Secret, string) {
+	const must = "must be a list of keys of 16 characters or more without a space; make one with: openssl rand -hex 24"
+	list, isList := raw.([]any)
+	if s, ok := raw.(string); ok && strings.TrimSpace(s) != noKeys {
+		for key := range strings.SplitSeq(s, ",") {
+			list = append(list, key)
+		}
+	} else if !ok && !isList {
+		return nil, must
+	}
+	var keys []Secret
+	for _, entry := range list {
+		key, problem := secret(entry)
+		if problem != "" || len(key.Reveal()) < minAPIKey {
+			return nil, must
+		}
+		keys = append(keys, key)
+	}
+	return keys, ""
+}
+
 func fileName(raw any) (string, string) {
 	s, _ := raw.(string)
 	if s == "" || strings.ContainsRune(s, 0) {

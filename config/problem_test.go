@@ -87,6 +87,13 @@ var sayings = map[string]string{
 	"log: {format: text}":                    "log.format: must be one of json, console, auto",
 	"monitor: {addr: '8080'}":                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
 	"monitor: {addr: 'localhost:http'}":      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {addr: ':x'}":                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {api_keys: 7}":                 "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: [short]}":           "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: ['${NO_SUCH}']}":    "gateway.api_keys[0]: the variable NO_SUCH is not set",
+	"gateway: {rate: 0.5}":                   "gateway.rate: must be a whole number from 0 to 1000000",
+	"gateway: {max_body: 10}":                "gateway.max_body: must be a whole number from 1024 to 67108864",
+	"gateway: {max_waiting: -1}":             "gateway.max_waiting: must be a whole number from 0 to 1000000000",
 	"redis: {url: 'http://x'}":               "redis.url: must begin with redis://, rediss://",
 }
 
@@ -131,7 +138,7 @@ func TestNoProblemRepeatsAValue(t *testing.T) {
 		"defaults: {rate: %s}", "worker: {concurrency: %s, margin: %[1]s, send_timeout: %[1]s}", "pages: %s",
 		"pages: [%s]", "pages: [{id: %s, access_token: %[1]s}]", "pages: [{id: 1, access_token: '%s x'}]",
 		"pages: [{id: 1, access_token: '${%s'}]", "pages: [{id: 1, access_token_file: /%s}]", "log: {level: %s}",
-		"monitor: {addr: %s}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
+		"monitor: {addr: %s}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
 		"pages: !!binary '%s-'", "&%s a: *b",
 	} {
 		text = fmt.Sprintf(text, token)

@@ -36,8 +36,8 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		a.auditCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.jobCommand(), a.monitorCommand(),
-		a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
+		a.auditCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.gatewayCommand(), a.jobCommand(),
+		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
 		a.workerCommand(),
 	)
 	strict(root)

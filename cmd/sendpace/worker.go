@@ -36,11 +36,16 @@ func (a *app) workerCommand() *cobra.Command {
 		},
 	}
 	a.queueFlags(cmd)
+	logFlags(cmd)
+	return cmd
+}
+
+// logFlags gives a command --log-level and --log-format.
+func logFlags(cmd *cobra.Command) {
 	cmd.Flags().String("log-level", "", "trace, debug, info, warn or error, in place of log.level")
 	bind(cmd, "log-level", "log.level")
 	cmd.Flags().String("log-format", "", "json, console or auto, in place of log.format")
 	bind(cmd, "log-format", "log.format")
-	return cmd
 }
 
 func (a *app) runWorker(ctx context.Context, cfg *config.Config, warnings []config.Warning) error {
@@ -104,12 +109,17 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Log:             log,
 	}
 	for _, p := range cfg.Pages {
-		wc.Pages[p.ID] = sendapi.Page{
-			ID: p.ID, Token: sendapi.Secret(p.AccessToken.Reveal()), AppSecret: sendapi.Secret(p.AppSecret.Reveal()),
-		}
+		wc.Pages[p.ID] = pageOf(p)
 		wc.PageRates[p.ID] = paceRates(cfg.Rates(p.ID))
 	}
 	return wc
+}
+
+// pageOf is a page as the Send API's client takes it.
+func pageOf(p config.Page) sendapi.Page {
+	return sendapi.Page{
+		ID: p.ID, Token: sendapi.Secret(p.AccessToken.Reveal()), AppSecret: sendapi.Secret(p.AppSecret.Reveal()),
+	}
 }
 
 func paceRates(r config.Rates) pace.Rates {
