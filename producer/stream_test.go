@@ -167,7 +167,7 @@ func TestFollowerFromNow(t *testing.T) {
 		defer cancel()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			for rdb.XInfoGroups(ctx, keys.Stream()).Val() == nil && ctx.Err() == nil {
+			for len(rdb.XInfoGroups(ctx, keys.Stream()).Val()) == 0 && ctx.Err() == nil {
 			}
 			publish(t, rdb, 6, 7)
 		})
