@@ -74,7 +74,7 @@ func ExampleProducer_Enqueue_sequence() {
 	}
 	receipt, err := p.Enqueue(context.Background(),
 		producer.Job{PageID: "1001", Requests: []json.RawMessage{typing, hello("4321").Request}},
-		producer.InBroadcast("autumn"), producer.MaxAttempts(3), producer.OnUnknown(producer.NeverResend), producer.Retain(time.Hour))
+		producer.InBroadcast("autumn"), producer.MaxAttempts(3), producer.OnUnknown(producer.NeverResend), producer.Retention(time.Hour))
 	fmt.Println(receipt.Line, err)
 	// Output: 1001:bulk <nil>
 }
@@ -203,7 +203,7 @@ func ExampleProducer_Resend() {
 	p, stop := exampleProducer(producer.Config{})
 	defer stop()
 	ctx := context.Background()
-	receipt, err := p.Enqueue(ctx, hello("4321"), producer.Retain(time.Hour))
+	receipt, err := p.Enqueue(ctx, hello("4321"), producer.Retention(time.Hour))
 	if err != nil {
 		fmt.Println(err)
 		return
