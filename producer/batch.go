@@ -49,64 +49,68 @@ func (p *Producer) EnqueueSeq(ctx context.Context, jobs iter.Seq[Job], opts ...O
 type batch struct {
 	p       *Producer
 	results []Result // of all jobs that were taken, also of those that are refused
-	calls   []storeCall
-	of      []int // the results of calls
+	jobs    []checked
+	of      []int // the results of jobs
 	bytes   int
 }
 
 func (b *batch) full() bool { return len(b.results) == batchJobs || b.bytes >= batchBytes }
 
 func (b *batch) add(ctx context.Context, job Job, opts []Option) {
-	call, err := b.call(ctx, job, opts)
+	c, err := checked{}, ctx.Err()
 	if err == nil {
-		b.calls, b.of, b.bytes = append(b.calls, call), append(b.of, len(b.results)), b.bytes+call.size
+		c, err = b.p.check(job, opts)
+	}
+	if err == nil {
+		b.jobs, b.of, b.bytes = append(b.jobs, c), append(b.of, len(b.results)), b.bytes+len(c.body)
 	}
 	b.results = append(b.results, Result{Err: err})
 }
 
-func (b *batch) call(ctx context.Context, job Job, opts []Option) (storeCall, error) {
-	if err := ctx.Err(); err != nil {
-		return storeCall{}, err
-	}
-	c, err := b.p.check(job, opts)
-	if err != nil {
-		return storeCall{}, err
-	}
-	return b.p.encode(ctx, c)
-}
-
 // flush stores the jobs, yields what became of them and empties the batch. It returns false if no more results are wanted.
 func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
-	b.write(ctx)
+	jobs := b.jobs // a call that is left alone goes on with them
+	stored, err := within(ctx, func() ([]Result, error) { return b.p.storeAll(ctx, jobs), nil })
+	for i, at := range b.of {
+		if err != nil {
+			b.results[at].Err = err
+		} else {
+			b.results[at] = stored[i]
+		}
+	}
 	for _, r := range b.results {
 		if !yield(r) {
 			return false
 		}
 	}
-	b.results, b.calls, b.of, b.bytes = b.results[:0], b.calls[:0], b.of[:0], 0
+	*b = batch{p: b.p, results: b.results[:0], of: b.of[:0]}
 	return true
 }
 
-// write stores the jobs. The first call brings the script along, in case that Redis does not have it.
-func (b *batch) write(ctx context.Context) {
-	if len(b.calls) == 0 {
-		return
-	}
-	pipe := b.p.rdb.Pipeline()
-	cmds := make([]*redis.Cmd, len(b.calls))
-	for i, call := range b.calls {
+// storeAll stores jobs in one round trip. The first call brings the script along, in case that Redis does not have it.
+func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
+	results, calls := make([]Result, len(jobs)), make([]storeCall, len(jobs))
+	cmds := make([]*redis.Cmd, len(jobs))
+	pipe := p.rdb.Pipeline()
+	for i, c := range jobs {
+		if calls[i], results[i].Err = p.encode(ctx, c); results[i].Err != nil {
+			continue
+		}
 		run := enqueueScript.EvalSha
-		if i == 0 {
+		if pipe.Len() == 0 {
 			run = enqueueScript.Eval
 		}
-		cmds[i] = run(ctx, pipe, call.keys, call.args...)
+		cmds[i] = run(ctx, pipe, calls[i].keys, calls[i].args...)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own answer, or the error of the connection
-	for i, call := range b.calls {
-		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
-			cmds[i] = enqueueScript.Run(ctx, b.p.rdb, call.keys, call.args...)
+	for i, call := range calls {
+		if cmds[i] == nil {
+			continue
 		}
-		r := &b.results[b.of[i]]
-		r.Receipt, r.Err = b.p.receipt(call, cmds[i])
+		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
+			cmds[i] = enqueueScript.Run(ctx, p.rdb, call.keys, call.args...)
+		}
+		results[i].Receipt, results[i].Err = p.receipt(call, cmds[i])
 	}
+	return results
 }

@@ -110,7 +110,7 @@ type Receipt struct {
 
 // Enqueue checks the job and stores it, in one round trip. When it returns without an error the job is in Redis. The error is
 // a [sendapi.Problems] if the job is not valid, or a [LineFullError] if its line has no room, and nothing was written then; any
-// other error means that Redis could not be asked within ctx. The job may have been stored even so: use a key where a repeat
+// other error means that Redis could not be asked before ctx ended. The job may have been stored even so: use a key where a repeat
 // must not send twice. That goes for the Redis client's own repeats too: without a key, a job whose answer was lost and that was
 // sent before the client asked again is stored a second time.
 func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receipt, error) {
@@ -118,11 +118,7 @@ func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receip
 	if err != nil {
 		return Receipt{}, err
 	}
-	call, err := p.encode(ctx, c)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+	return within(ctx, func() (Receipt, error) { return p.store(ctx, c) })
 }
 
 // check applies the options and validates.

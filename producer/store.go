@@ -54,6 +54,40 @@ func (e *LineFullError) Error() string {
 // Is makes the error match [ErrLineFull].
 func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } //nolint:errorlint // our own value
 
+// within makes a call to Redis and returns its answer, or the error of ctx as soon as that ends. Most clients do not notice that
+// a context ends while they wait for a server that does not answer: they wait for their own timeouts, five seconds and more.
+// The call is left to end by itself then.
+func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	if ctx.Done() == nil {
+		return call()
+	}
+	type answer struct {
+		v   T
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := call()
+		answers <- answer{v, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.v, a.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("enqueue: %w", ctx.Err())
+	}
+}
+
+// store stores one job.
+func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
+	call, err := p.encode(ctx, c)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+}
+
 // scriptCall is what a script is called with.
 type scriptCall struct {
 	keys []string
@@ -65,7 +99,6 @@ type storeCall struct {
 	scriptCall
 	id   string
 	line Line
-	size int // of the job, in bytes
 }
 
 // encode has asynq encode the job, and puts together what enqueue.lua needs of it.
@@ -91,7 +124,7 @@ func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
 				p.cfg.MaxWaiting, p.cfg.MaxDrain.Microseconds(),
 			},
 		},
-		id: c.id, line: c.line, size: len(c.body),
+		id: c.id, line: c.line,
 	}
 	if c.job.Key != "" {
 		call.keys = append(call.keys, p.jobKey(c.job.PageID, c.job.Key))
