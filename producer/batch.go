@@ -69,8 +69,8 @@ func (b *batch) add(ctx context.Context, job Job, opts []Option) {
 
 // flush stores the jobs, yields what became of them and empties the batch. It returns false if no more results are wanted.
 func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
-	jobs := b.jobs // a call that is left alone goes on with them
-	stored, err := within(ctx, func() ([]Result, error) { return b.p.storeAll(ctx, jobs), nil })
+	p, jobs := b.p, b.jobs // a call that is left to itself goes on with them
+	stored, err := within(ctx, func() ([]Result, error) { return p.storeAll(ctx, jobs), nil })
 	for i, at := range b.of {
 		if err != nil {
 			b.results[at].Err = err
@@ -83,7 +83,7 @@ func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
 			return false
 		}
 	}
-	*b = batch{p: b.p, results: b.results[:0], of: b.of[:0]}
+	*b = batch{p: p, results: b.results[:0], of: b.of[:0]}
 	return true
 }
 
