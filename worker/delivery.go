@@ -45,7 +45,9 @@ func (h *handler) newDelivery(hand *pace.Hand, taskType string) (*delivery, erro
 	if !hand.Deadline.IsZero() && (d.job.ExpiresAt.IsZero() || hand.Deadline.Before(d.job.ExpiresAt)) {
 		d.job.ExpiresAt = hand.Deadline
 	}
-	d.route, err = d.job.Route()
+	if d.route, err = d.job.Route(); err == nil {
+		hand.Place(d.route)
+	}
 	return d, err
 }
 

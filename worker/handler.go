@@ -49,8 +49,6 @@ func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err), Retry: newerPause})
 	case err != nil:
 		h.endUnsent(ctx, d, producer.Failed, err)
-	case d.attempt > d.maxAttempts:
-		h.endUnsent(ctx, d, producer.Failed, fmt.Errorf("tried %d times", d.attempt-1))
 	case d.expired():
 		h.endUnsent(ctx, d, producer.Expired, errExpired)
 	default:
@@ -146,7 +144,7 @@ func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, 
 	case next.outcome == producer.Sent:
 		s = d.sent(s, resp)
 	case next.retry > 0:
-		h.line(d, h.log.Warn()).Err(err).Dur("retry_in", next.retry).Msg("will be retried")
+		h.line(d, h.log.Warn()).Err(err).Stringer("retry_in", next.retry.Round(time.Millisecond)).Msg("will be retried")
 	case errors.Is(err, sendapi.KindRecipient):
 		s.Suppress = h.suppressFor
 	}
@@ -190,7 +188,7 @@ func (h *handler) stop(ctx context.Context, d *delivery, next decision, cause er
 		return
 	}
 	left, err := h.pacer.Pause(ctx, next.scope, next.pause, why)
-	log.AnErr("pacer", err).Dur("for", left).Msg("paused")
+	log.AnErr("pacer", err).Stringer("for", left).Msg("paused")
 }
 
 func reasonOf(err error) pace.Reason {

@@ -240,3 +240,42 @@ func logged(log *safeBuffer) worker.Config {
 	cfg.Log = newLog(log)
 	return cfg
 }
+
+func TestAPlainTaskOfAPageWithoutATokenIsNotLost(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 0)
+	f.plainClient()(`{"request":{"recipient":{"id":"1"},"messaging_type":"UPDATE","message":{"text":"x"}},"page_id":"1001"}`)
+	stop := f.worker(worker.Config{Pages: map[string]sendapi.Page{"7": {ID: "7", Token: "t"}}})
+	require.Eventually(t, func() bool {
+		s, err := pace.ReadStatus(context.Background(), f.rdb, "")
+		return err == nil && len(s.Lines) == 1 && s.Lines[0].Name == "1001:bulk" && s.Lines[0].Limit == "hold"
+	}, 10*time.Second, 20*time.Millisecond, "it waits in its line")
+	stop()
+	f.worker(worker.Config{})
+	assert.Equal(t, producer.Sent, f.outcome().Kind)
+}
+
+func TestAPlainTaskWithHeadersThatAreNoneIsServed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 0)
+	f.plainClient()(`{"page_id":"1001","request":{"recipient":{"id":"1"},"messaging_type":"UPDATE","message":{"text":"x"}}}`)
+	ctx := context.Background()
+	key := "asynq:{messenger}:t:" + f.rdb.LIndex(ctx, "asynq:{messenger}:pending", 0).Val()
+	msg := f.rdb.HGet(ctx, key, "msg").Val()
+	require.NoError(t, f.rdb.HSet(ctx, key, "msg", msg+"\x7a\x01\xff").Err())
+	f.worker(worker.Config{})
+	assert.Equal(t, producer.Sent, f.outcome().Kind)
+}
+
+func TestAJobThatWasTriedAsOftenAsItMayIsTriedOnceWhenItIsRunAgain(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 0)
+	f.sandbox.Fail("1001", sandbox.Fault{Code: 2, Times: 1})
+	_, err := f.producer.Enqueue(context.Background(), job("1001", "1", "1"), producer.MaxAttempts(1))
+	require.NoError(t, err)
+	f.worker(worker.Config{})
+	failed := f.outcome()
+	require.Equal(t, producer.Failed, failed.Kind)
+	require.NoError(t, asynq.NewInspectorFromRedisClient(f.rdb).RunTask(producer.DefaultQueue, failed.JobID))
+	f.await(1, 10*time.Second)
+}

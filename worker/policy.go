@@ -112,8 +112,8 @@ func reportOf(page string, resp *sendapi.Response, err error) pace.Report {
 	return pace.Report{Accepted: answered, PageUsage: usage.Messaging(page).Max(), AppUsage: usage.App.Max()}
 }
 
-// backoff doubles from attempt to attempt, with the upper half left to chance. asynq starts a retry up to a second early.
+// backoff doubles from attempt to attempt, with the upper half left to chance.
 func backoff(attempt int) time.Duration {
 	d := min(longestBackoff, firstBackoff<<min(attempt-1, 20))
-	return d/2 + rand.N(d/2) + time.Second
+	return d/2 + rand.N(d/2)
 }

@@ -61,8 +61,8 @@ type Config struct {
 	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached: jobs for them fail without a call.
 	// Zero means that each job is tried.
 	SuppressFor time.Duration
-	// StreamSize is how many outcome records are kept for [producer.Producer.Outcomes], about. Default 100,000.
-	StreamSize int64
+	// StreamLength is about how many outcome records are kept for [producer.Producer.Outcomes]. Default: [producer.DefaultStreamLength].
+	StreamLength int64
 	// Version is that of the program, for people who look at the workers.
 	Version string
 	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended, and how long one send may
@@ -167,7 +167,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	}
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
-		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamSize: cfg.StreamSize, Version: cfg.Version,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
 		Observer: pacerLog{cfg.Log},
 		HasToken: func(page string) bool { _, ok := cfg.Pages[page]; return ok },
 		Poll:     cfg.Poll, Steady: cfg.Steady,

@@ -40,7 +40,7 @@ func (a *app) auditCommand() *cobra.Command {
 					_, err = fmt.Fprintln(a.stdout, auditText(r))
 				}
 				if err == nil && !r.Fits() {
-					err = failure("a worker that starts looks for jobs in hand; what is lost stays so. Keep this report",
+					err = failure("keep this report; sendpace job show ID tells more of a job that it names",
 						"the account does not add up")
 				}
 				return err

@@ -27,11 +27,16 @@ func (a *app) withRedis(
 	if err != nil {
 		return err
 	}
-	rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
+	return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error { return run(ctx, cfg, rdb) })
+}
+
+// onRedis is withRedis for a command that has looked at its configuration first.
+func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, redis.UniversalClient) error) error {
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal())
 	if err != nil {
 		return err
 	}
-	return errors.Join(run(cmd.Context(), cfg, rdb), closeRedis())
+	return errors.Join(run(ctx, rdb), closeRedis())
 }
 
 // withProducer runs a command that works on jobs.
@@ -43,6 +48,15 @@ func (a *app) withProducer(cmd *cobra.Command, run func(context.Context, *produc
 		}
 		return run(ctx, p)
 	})
+}
+
+// pageIDs are the configured pages: a job for another one is refused.
+func pageIDs(cfg *config.Config) []string {
+	ids := make([]string, len(cfg.Pages))
+	for i, p := range cfg.Pages {
+		ids[i] = p.ID
+	}
+	return ids
 }
 
 // printJSON prints one object a line.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -25,23 +24,17 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what waits, how fast it goes, and what stands still and why",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config(cmd)
-			if err != nil {
-				return err
-			}
-			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
-			if err != nil {
-				return err
-			}
 			show := a.statusTable
 			if asJSON {
-				show = a.statusJSON
+				show = func(s *pace.Status) error { return a.printJSON(s) }
 			}
 			run := readAndShow
 			if watch {
 				run = a.watch
 			}
-			return errors.Join(run(cmd.Context(), rdb, show), closeRedis())
+			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
+				return run(ctx, rdb, show)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again each second, until Ctrl-C")
@@ -85,8 +78,6 @@ func (a *app) watch(ctx context.Context, rdb redis.UniversalClient, show func(*p
 	}
 }
 
-func (a *app) statusJSON(s *pace.Status) error { return json.NewEncoder(a.stdout).Encode(s) }
-
 func (a *app) statusTable(s *pace.Status) error {
 	_, err := io.WriteString(a.stdout, statusText(s))
 	return err
@@ -112,8 +103,11 @@ func statusText(s *pace.Status) string {
 			t.AppendRow(table.Row{p.ID, "-", 0, configured(p.Configured.Page), now, "-", state, ""})
 		}
 	}
-	text := fmt.Sprintf("%s\n\nin flight %d   to be retried %d   scheduled %d   archived %d\n",
-		render(t), s.Active, s.Retrying, s.Scheduled, s.Archived)
+	if len(s.Workers) == 0 && !s.Done() {
+		notes = append(notes, "no worker runs\n  start one: sendpace worker")
+	}
+	text := fmt.Sprintf("%s\n\nworkers %d   in hand %d   to be retried %d   scheduled %d   archived %d\n",
+		render(t), len(s.Workers), s.Active, s.Retrying, s.Scheduled, s.Archived)
 	if len(notes) > 0 {
 		text += "\n" + strings.Join(notes, "\n") + "\n"
 	}

@@ -40,7 +40,7 @@ func TestStatusText(t *testing.T) {
 			{ID: "1006", Configured: rates, Stage: "probe", Percent: 100},
 			{ID: "1007", Configured: budget, Stage: "steady", Percent: 55, Usage: 90, Spent: 1000},
 		},
-		Active: 2, Retrying: 1, Scheduled: 4, Archived: 9, AppUsage: 12, AppBudget: 9000, AppSpent: 1,
+		Workers: make([]pace.WorkerInfo, 2), Active: 2, Retrying: 1, Scheduled: 4, Archived: 9, AppUsage: 12, AppBudget: 9000, AppSpent: 1,
 	})
 	assert.Equal(t, `page  lane            waiting   rate    now    ETA  state           waits for
 ───────────────────────────────────────────────────────────────────────────────
@@ -53,7 +53,7 @@ func TestStatusText(t *testing.T) {
 1006  bulk later            1  0.9/s  0.0/s     1s  probing         probe
 1007  bulk                  1  0.9/s  0.0/s     1s  slowed, 55 %    budget
 
-in flight 2   to be retried 1   scheduled 4   archived 9
+workers 2   in hand 2   to be retried 1   scheduled 4   archived 9
 
 all pages: 12 % of the platform's allowance is used
 all pages: 8999 of 9000 sends of the day's budget left
@@ -72,6 +72,14 @@ func TestAPauseOfTheAppShowsAtEveryPage(t *testing.T) {
 		App:   &pace.PauseStatus{Reason: pace.Reason{Text: "code 4"}, Left: time.Hour},
 	})
 	assert.Regexp(t, `(?s)1001.*paused\n1002.*paused\n.*all pages: paused for another 1h: code 4\n$`, got)
+}
+
+func TestStatusSaysThatNoWorkerRuns(t *testing.T) {
+	t.Parallel()
+	const note = "no worker runs\n  start one: sendpace worker\n"
+	assert.Contains(t, statusText(&pace.Status{Scheduled: 1}), note)
+	assert.NotContains(t, statusText(&pace.Status{}), note, "there is nothing to do")
+	assert.NotContains(t, statusText(&pace.Status{Scheduled: 1, Workers: make([]pace.WorkerInfo, 1)}), note)
 }
 
 func TestSpans(t *testing.T) {
@@ -103,7 +111,7 @@ func TestStatusWatchesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	url, _ := startRedis(t)
 	p := start(t, nil, nil, "status", "--watch", "--redis", url)
-	p.out.wait(t, `(?s)in flight 0.*in flight 0`)
+	p.out.wait(t, `(?s)in hand 0.*in hand 0`)
 	assert.Equal(t, 0, p.stop())
 	assert.Empty(t, p.err.String())
 	assert.NotContains(t, p.out.String(), "\x1b", "no terminal, no cursor movements")

@@ -99,7 +99,8 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		ShutdownTimeout: cfg.Worker.ShutdownTimeout,
 		OnUnknown:       producer.UnknownPolicy(cfg.Worker.OnUnknown),
 		SuppressFor:     cfg.Worker.SuppressFor,
-		StreamSize:      int64(cfg.Outcomes.Max),
+		StreamLength:    int64(cfg.Outcomes.Max),
+		Version:         ownVersion(buildInfo()),
 		Log:             log,
 	}
 	for _, p := range cfg.Pages {

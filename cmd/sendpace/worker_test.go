@@ -68,7 +68,7 @@ func TestWorkerConfig(t *testing.T) {
 		[]any{got.Margin, got.Concurrency, got.MaxAttempts, got.ShutdownTimeout.String()})
 	cfg.Worker.OnUnknown, cfg.Worker.SuppressFor, cfg.Outcomes.Max = "never", time.Hour, 5000
 	got = workerConfig(cfg, zerolog.Nop())
-	assert.Equal(t, []any{producer.NeverResend, time.Hour, int64(5000)}, []any{got.OnUnknown, got.SuppressFor, got.StreamSize})
+	assert.Equal(t, []any{producer.NeverResend, time.Hour, int64(5000)}, []any{got.OnUnknown, got.SuppressFor, got.StreamLength})
 }
 
 func TestLogs(t *testing.T) {

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -30,18 +33,34 @@ const (
 	reapSize = 200
 )
 
-// Info is what a worker says of itself.
-type Info struct {
+// WorkerInfo is what a worker says of itself.
+type WorkerInfo struct {
 	Host    string    `json:"host"`
 	PID     int       `json:"pid"`
-	Version string    `json:"version,omitempty"`
-	Started time.Time `json:"started"`
+	Version string    `json:"version,omitempty"` // empty if it does not know
+	Started time.Time `json:"started"`           // by its own clock
 }
 
 func newInfo(version string) []byte {
 	host, _ := os.Hostname() // for people; an empty one does no harm
-	text, _ := json.Marshal(Info{Host: host, PID: os.Getpid(), Version: version, Started: time.Now().UTC()})
+	text, _ := json.Marshal(WorkerInfo{Host: host, PID: os.Getpid(), Version: version, Started: time.Now().UTC()})
 	return text
+}
+
+// alive are the workers that have given a sign of life lately, the longest running first. beats has the us of the last one of
+// each, told what each says of itself.
+func alive(now time.Time, beats []redis.Z, told map[string]string) []WorkerInfo {
+	var workers []WorkerInfo
+	for _, beat := range beats {
+		var info WorkerInfo
+		id, _ := beat.Member.(string)
+		if now.UnixMicro()-int64(beat.Score) > deadAfter.Microseconds() || json.Unmarshal([]byte(told[id]), &info) != nil {
+			continue
+		}
+		workers = append(workers, info)
+	}
+	slices.SortFunc(workers, func(a, b WorkerInfo) int { return a.Started.Compare(b.Started) })
+	return workers
 }
 
 // Beat says that this worker is alive. It is to be called before the first job is taken; Run goes on with it.

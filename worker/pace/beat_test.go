@@ -2,7 +2,7 @@ package pace
 
 import (
 	"context"
-	"encoding/json"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -136,11 +136,19 @@ func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {
 	onBackends(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Version: "1.2"}, fast, nil)
+		running := func() []WorkerInfo {
+			s, err := ReadStatus(ctx, d.rdb, "")
+			require.NoError(t, err)
+			return s.Workers
+		}
 		require.NoError(t, d.Beat(ctx))
-		var info Info
-		require.NoError(t, json.Unmarshal([]byte(d.rdb.HGet(ctx, d.keys.WorkersInfo(), d.id).Val()), &info))
-		assert.Equal(t, "1.2", info.Version)
-		assert.NotZero(t, info.PID)
+		require.Len(t, running(), 1)
+		assert.Equal(t, "1.2", running()[0].Version)
+		assert.Equal(t, os.Getpid(), running()[0].PID)
+		last := d.rdb.ZScore(ctx, d.keys.Workers(), d.id).Val()
+		d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: last - float64(deadAfter.Microseconds()), Member: d.id})
+		assert.Empty(t, running(), "it is taken for dead")
+		require.NoError(t, d.Beat(ctx))
 		id := d.enqueue("1", "7", "x")
 		d.takeJob(id)
 		require.NoError(t, d.Close(ctx))

@@ -104,7 +104,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
 		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.crowded()))
+		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.leftToOthers()))
 	if err != nil {
 		return reply{}, err
 	}

@@ -3,6 +3,7 @@ package pace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -231,4 +232,86 @@ func (w leaseWatch) EvalSha(ctx context.Context, sha string, keys []string, args
 		w.asked <- struct{}{}
 	}
 	return cmd
+}
+
+// TestContractWithAsynq fails if asynq changes a key or a script that this package relies on.
+func TestContractWithAsynq(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Places: 1}, fast, nil)
+		id := d.enqueue("1", "7", "a")
+		assert.Equal(t, []string{"1:bulk"}, d.rdb.SMembers(ctx, d.keys.Groups()).Val())
+		assert.Equal(t, "aggregating", d.rdb.HGet(ctx, d.keys.Task(id), "state").Val())
+
+		states := make(chan string, 10)
+		back := true
+		handler := asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+			got, _ := asynq.GetTaskID(ctx)
+			states <- d.rdb.HGet(ctx, d.keys.Task(got), "state").Val()
+			d.taken[got] = d.Begin(got)
+			if back {
+				back = false
+				d.putBack(got, d.routeOf("1", "7"), Head)
+				return fmt.Errorf("later: %w", asynq.SkipRetry)
+			}
+			d.done(got, d.routeOf("1", "7"))
+			return nil
+		})
+		server := asynq.NewServerFromRedisClient(d.Client(), asynq.Config{
+			Concurrency: 1, Queues: map[string]int{producer.DefaultQueue: 1},
+			TaskCheckInterval: time.Millisecond, LogLevel: asynq.FatalLevel,
+		})
+		require.NoError(t, server.Start(handler))
+		require.Equal(t, "active", <-states)
+		require.Equal(t, "active", <-states, "what was given back comes again, although asynq would have archived it")
+		require.Eventually(t, func() bool { return d.rdb.Exists(ctx, d.keys.Task(id)).Val() == 0 }, 5*time.Second, time.Millisecond)
+		d.Drain()
+		server.Shutdown()
+		for _, name := range []string{"active", "lease", "pending", "retry", "archived", "g:1:bulk"} {
+			assert.Zero(t, d.rdb.Exists(ctx, d.keys.Asynq(name)).Val(), name)
+		}
+		keys, err := d.rdb.Keys(ctx, "asynq:{messenger}*").Result()
+		require.NoError(t, err)
+		slices.Sort(keys)
+		assert.NotContains(t, keys, d.keys.Task(id))
+	})
+}
+
+func TestScriptsDeclareASingleSlot(t *testing.T) {
+	t.Parallel()
+	// With a shebang Redis refuses keys of other slots than the declared ones in cluster mode, and undeclared writes by
+	// read-only scripts; one node that has all slots is enough to show it.
+	addr := redistest.ServerAt(t, redistest.FreeAddr(t), "--save", "", "--cluster-enabled", "yes")
+	rdb := redistest.Client(t, addr)
+	ctx := context.Background()
+	slots := []any{"CLUSTER", "ADDSLOTSRANGE", 0, 16383}
+	require.NoError(t, rdb.Do(ctx, slots...).Err())
+	require.Eventually(t, func() bool {
+		return strings.Contains(rdb.ClusterInfo(ctx).Val(), "cluster_state:ok")
+	}, 10*time.Second, 20*time.Millisecond)
+	d := newDesk(t, addr, Config{}, fast, nil)
+	for name, src := range map[string]string{
+		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
+		"permit": libLua + permitLua, "settle": libLua + settleLua, "beat": beatLua, "reap": reapLua,
+		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
+		"rates": ratesLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
+	} {
+		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
+	}
+	a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+	r := d.routeOf("1", "7")
+	take := redis.NewScript("#!lua\n" + libLua + takeLua)
+	keys := []string{
+		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
+		d.keys.Groups(), d.keys.Due(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
+	}
+	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
+		1000, d.id, 1, 0, 500, ""))
+	require.NoError(t, err)
+	assert.Equal(t, a, got.args[0])
+	d.note(got)
+	d.next()
+	d.done(a, r)
+	assert.Equal(t, b, d.next())
 }

@@ -62,6 +62,7 @@ func (h *Hand) PageID() string { return h.page }
 func (h *Hand) forAsynq() string {
 	return string(h.msg.with(
 		edit{field: fieldTimeout, number: int64(handTimeout / time.Second)}, edit{field: fieldDeadline}, edit{field: fieldID, text: h.ID},
+		edit{field: fieldHeaders}, // nobody reads them, and asynq drops a task whose headers it cannot
 	))
 }
 

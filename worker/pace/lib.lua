@@ -3,8 +3,8 @@
 
 -- The score of a job in its line says where it stands: 0 for one that was handed out before and came back, asynq's time
 -- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside. In a later line it is the
--- time from which on the job may be sent, in seconds.
-local PARKED = 1e10
+-- time from which on the job may be sent, in seconds. PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
+local PARKED = 2 ^ 34
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
 -- How long a line in which all have stepped aside is left alone, in us. A job that joins it may not be noticed sooner.
@@ -46,10 +46,16 @@ local function recipient_of(id)
   end
 end
 
--- home_of returns the line that a job goes back to. Of an id that is not of our making only the line tells that it is media.
+-- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
+local function class_of(id)
+  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
+  return class or '-'
+end
+
+-- home_of returns the line that a job goes back to. Where the id does not tell the class, only the line does.
 local function home_of(line, id)
   local page, lane, side = parse_line(line)
-  if side == 'later' or side and recipient_of(id) then
+  if side == 'later' or side and class_of(id) ~= '-' then
     return page .. ':' .. lane
   end
   return line
@@ -137,4 +143,10 @@ end
 local function sent_record(record)
   local ok, o = pcall(cjson.decode, record or '')
   return ok and type(o) == 'table' and o.outcome == 'sent'
+end
+
+-- for_token is true if a page is held because a worker had no token for it.
+local function for_token(pause)
+  local ok, why = pcall(cjson.decode, redis.call('GET', pause) or '')
+  return ok and type(why) == 'table' and why.missing_token == true
 end

@@ -2,9 +2,6 @@ package pace
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
@@ -14,70 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/worker/redistest"
 )
-
-// takeJob takes the job that must be next, and returns its hand.
-func (d *desk) takeJob(id string) *Hand {
-	d.t.Helper()
-	require.Equal(d.t, id, d.next())
-	return d.taken[id]
-}
-
-// permitFor asks for a permit, as the handler would. The slot has come.
-func (d *desk) permitFor(h *Hand, a Ask) Permit {
-	d.t.Helper()
-	if a.Route.Recipient == "" {
-		a.Route = d.routeOf("1", "7")
-	}
-	p, err := d.permit(context.Background(), h, a)
-	require.NoError(d.t, err)
-	return p
-}
-
-// outcomes are the records in the stream.
-func (d *desk) outcomes() []producer.Outcome {
-	d.t.Helper()
-	entries, err := d.rdb.XRange(context.Background(), d.keys.Stream(), "-", "+").Result()
-	require.NoError(d.t, err)
-	all := make([]producer.Outcome, len(entries))
-	for i, e := range entries {
-		require.NoError(d.t, json.Unmarshal([]byte(e.Values["o"].(string)), &all[i]))
-	}
-	return all
-}
-
-// lose puts a job back as reap does with one of a dead worker.
-func (d *desk) lose(id string) {
-	d.t.Helper()
-	ctx := context.Background()
-	d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: 1, Member: d.id})
-	seen := &watcher{}
-	other, err := New(d.rdb, Config{Observer: seen})
-	require.NoError(d.t, err)
-	require.NoError(d.t, other.reap(ctx, true, lostAfter))
-	require.Contains(d.t, seen.back, id)
-}
-
-// watcher is an Observer.
-type watcher struct{ back, lost []string }
-
-func (w *watcher) Error(error) {}
-func (w *watcher) TakenOver(id, _ string, lost bool) {
-	if lost {
-		w.lost = append(w.lost, id)
-		return
-	}
-	w.back = append(w.back, id)
-}
-
-func sent(ids ...string) Settlement {
-	return Settlement{Outcome: producer.Outcome{Kind: producer.Sent, MessageIDs: ids}}
-}
-
-func endAs(kind producer.OutcomeKind) Settlement {
-	return Settlement{Outcome: producer.Outcome{Kind: kind, Reason: "because"}}
-}
 
 func TestAStalledWorkerMeetsTheFence(t *testing.T) {
 	t.Parallel()
@@ -255,46 +189,6 @@ func TestNeverResendEndsAsUnknown(t *testing.T) {
 	})
 }
 
-func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []producer.OutcomeKind{producer.Sent, producer.Failed, producer.Cancelled, ""} {
-		for _, retention := range []time.Duration{0, time.Hour} {
-			t.Run(fmt.Sprintf("%q kept for %v", kind, retention), func(t *testing.T) {
-				t.Parallel()
-				onBackends(t, func(t *testing.T, addr string) {
-					ctx := context.Background()
-					d := newDesk(t, addr, Config{}, fast, nil)
-					id := d.enqueue("1", "7", "x", func(j *producer.Job) {
-						if retention > 0 {
-							j.Key = "k"
-						}
-					})
-					d.permitFor(d.takeJob(id), Ask{})
-					d.settleAs(id, d.routeOf("1", "7"), endAs(kind))
-					before := asynqHolds(t, d.rdb)
-					s := endAs(kind)
-					s.Outcome.JobID, s.Outcome.PageID = id, "1"
-					_, err := d.Settle(ctx, d.taken[id], s)
-					require.ErrorIs(t, err, ErrGone)
-					assert.Equal(t, before, asynqHolds(t, d.rdb))
-					want := 1
-					if kind == "" {
-						want = 0
-					}
-					assert.Len(t, d.outcomes(), want)
-					s = sent("m1")
-					s.Outcome.JobID, s.Outcome.PageID = id, "1"
-					_, err = d.Settle(ctx, d.taken[id], s)
-					require.ErrorIs(t, err, ErrGone)
-					if kind == producer.Sent && retention == 0 {
-						assert.Zero(t, d.rdb.Exists(ctx, d.keys.Task(id)).Val(), "no hash without a task")
-					}
-				})
-			})
-		}
-	}
-}
-
 func TestPermitRefuses(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
@@ -346,59 +240,6 @@ func TestPermitRefuses(t *testing.T) {
 	}
 }
 
-func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		ctx := context.Background()
-		d := newDesk(t, addr, Config{}, fast, nil)
-		id := d.enqueue("1", "7", "x")
-		d.rdb.HDel(ctx, d.keys.Task(id), "acc")
-		before := d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val()
-		d.takeJob(id)
-		s := endAs(producer.Failed)
-		s.Outcome.Code, s.Outcome.Broadcast, s.Outcome.Job, s.Suppress = 551, "spring", json.RawMessage(`{"page_id":"1"}`), time.Hour
-		d.settleAs(id, d.routeOf("1", "7"), s)
-		all := d.outcomes()
-		require.Len(t, all, 1)
-		assert.JSONEq(t, `{"page_id":"1"}`, string(all[0].Job))
-		assert.Equal(t, 551, all[0].Code)
-		var kept producer.Outcome
-		require.NoError(t, json.Unmarshal([]byte(d.rdb.HGet(ctx, d.keys.Task(id), "result").Val()), &kept))
-		assert.Equal(t, producer.Failed, kept.Kind)
-		assert.Empty(t, kept.Job, "the task has its payload")
-		assert.Equal(t, map[string]string{"failed": "1", "accepted": "1"}, d.rdb.HGetAll(ctx, d.keys.Broadcast("spring")).Val())
-		assert.Equal(t, "1", d.rdb.HGet(ctx, d.keys.Outcomes(), "1:failed").Val())
-		n, _ := strconv.Atoi(before)
-		assert.Equal(t, strconv.Itoa(n+1), d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val(), "nobody had counted it before")
-		until := d.rdb.ZScore(ctx, d.keys.Suppressed("1"), d.routeOf("1", "7").Recipient).Val()
-		assert.InDelta(t, time.Now().Add(time.Hour).UnixMicro(), until, 60e6)
-		assert.Zero(t, d.rdb.HLen(ctx, d.keys.Busy()).Val())
-		info, err := asynq.NewInspectorFromRedisClient(d.rdb).GetTaskInfo(producer.DefaultQueue, id)
-		require.NoError(t, err)
-		assert.Equal(t, "failed: because", info.LastErr)
-	})
-}
-
-func TestAnOperatorRunsAFailedJobAgain(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		d := newDesk(t, addr, Config{}, fast, nil)
-		id := d.enqueue("1", "7", "x")
-		d.permitFor(d.takeJob(id), Ask{})
-		d.settleAs(id, d.routeOf("1", "7"), endAs(producer.Failed))
-		require.NoError(t, asynq.NewInspectorFromRedisClient(d.rdb).RunTask(producer.DefaultQueue, id))
-		got := d.ask()
-		require.Contains(t, []string{"task", "job"}, got.verb)
-		h := d.taken[id]
-		h.line = "1:bulk"
-		p := d.permitFor(h, Ask{Never: true})
-		assert.Equal(t, Permit{Verdict: Go}, p)
-		d.done(id, d.routeOf("1", "7"))
-		assert.Len(t, d.outcomes(), 2, "it was counted and ended twice")
-		assert.Equal(t, "2", d.rdb.HGet(context.Background(), d.keys.Outcomes(), "1:accepted").Val())
-	})
-}
-
 func TestCancellationDuringASendEndsWhatWouldGoOn(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
@@ -443,64 +284,6 @@ func TestATaskThatCannotBeReadFails(t *testing.T) {
 	})
 }
 
-func TestOnlyAWorkerWithTheTokenReleases(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		ctx := context.Background()
-		without := newDesk(t, addr, Config{}, fast, nil)
-		with := newDesk(t, addr, Config{HasToken: func(page string) bool { return page == "1" || page == "3" }}, fast, nil)
-		for _, page := range []string{"1", "2"} {
-			require.NoError(t, without.HoldForToken(ctx, page, Reason{Text: "no token"}))
-		}
-		require.NoError(t, without.HoldForToken(ctx, "3", Reason{Text: "no token"}))
-		_, err := without.Release(ctx, "3")
-		require.NoError(t, err)
-		require.NoError(t, without.Hold(ctx, "3", Reason{Text: "policy"}))
-		require.NoError(t, without.sweep(ctx))
-		assert.EqualValues(t, 1, with.rdb.Exists(ctx, with.keys.Pause("1")).Val())
-		require.NoError(t, with.sweep(ctx))
-		for page, held := range map[string]int64{"1": 0, "2": 1, "3": 1} {
-			assert.Equal(t, held, with.rdb.Exists(ctx, with.keys.Pause(page)).Val(), page)
-		}
-	})
-}
-
-func TestSettleTriesUntilRedisAnswers(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	addr := redistest.FreeAddr(t)
-	aof := []string{"--appendonly", "yes", "--dir", t.TempDir()}
-	_, kill := redistest.StartAt(t, addr, aof...)
-	d := newDesk(t, addr, Config{}, fast, nil)
-	id := d.enqueue("1", "7", "x")
-	d.permitFor(d.takeJob(id), Ask{})
-	kill()
-	ended := make(chan producer.Outcome)
-	go func() { ended <- d.settleAs(id, d.routeOf("1", "7"), sent("m1")) }()
-	redistest.ServerAt(t, addr, aof...)
-	assert.Equal(t, producer.Sent, (<-ended).Kind)
-	assert.Len(t, d.outcomes(), 1)
-	assert.Zero(t, d.rdb.Exists(ctx, d.keys.Task(id)).Val())
-}
-
-func TestSettleEndsWhenThePacerCloses(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	addr := redistest.FreeAddr(t)
-	_, kill := redistest.StartAt(t, addr)
-	d := newDesk(t, addr, Config{}, fast, nil)
-	id := d.enqueue("1", "7", "x")
-	h := d.takeJob(id)
-	kill()
-	failed := make(chan error)
-	go func() {
-		_, err := d.Settle(ctx, h, sent("m1"))
-		failed <- err
-	}()
-	require.NoError(t, d.Close(ctx))
-	require.Error(t, <-failed)
-}
-
 func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
@@ -515,5 +298,32 @@ func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
 			d.takeJob(id)
 			d.done(id, d.routeOf("1", "7"))
 		}
+	})
+}
+
+func TestAMissingTokenMakesNoPauseShorter(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		without := newDesk(t, addr, Config{}, fast, nil)
+		with := newDesk(t, addr, Config{HasToken: func(string) bool { return true }}, fast, nil)
+		left := func() time.Duration { return with.rdb.PTTL(ctx, with.keys.Pause("1")).Val() }
+		pause := func() {
+			_, err := with.Pause(ctx, "1", time.Hour, Reason{Text: "limit"})
+			require.NoError(t, err)
+		}
+		hold := func() { require.NoError(t, without.HoldForToken(ctx, "1", Reason{Text: "no token"})) }
+		for name, steps := range map[string][]func(){"pause first": {pause, hold}, "hold first": {hold, pause}} {
+			with.rdb.Del(ctx, with.keys.Pause("1"))
+			for _, step := range steps {
+				step()
+			}
+			require.NoError(t, with.sweep(ctx))
+			assert.Greater(t, left(), 59*time.Minute, name)
+		}
+		with.rdb.Del(ctx, with.keys.Pause("1"), with.keys.Adapt("1"))
+		hold()
+		require.NoError(t, with.sweep(ctx))
+		assert.Zero(t, with.rdb.Exists(ctx, with.keys.Adapt("1")).Val(), "a missing token says nothing of the platform")
 	})
 }

@@ -86,12 +86,6 @@ local function look(prefix, page, now)
   return v
 end
 
--- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
-local function class_of(id)
-  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
-  return class or '-'
-end
-
 -- limits_of lists the rates that a job of a class is subject to in a line. Without a class, those that all jobs of the line are.
 local function limits_of(lane, side, class)
   local names = {'page'}
@@ -259,9 +253,12 @@ local function adapt_on_settle(prefix, page, ok, usage_page, usage_app, now)
   end
 end
 
--- adapt_on_pause makes a probe the first thing after a pause.
+-- adapt_on_pause makes a probe the first thing after a pause. Lines that wait for one that is out have the pause to wait for now.
 local function adapt_on_pause(prefix, scope, now)
   local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
+  if probing(a, now) then
+    look_again(prefix .. 'due', scope, string.format('%.0f', now))
+  end
   if climbing(a, now) then
     a.from = math.max(LOWEST_START, math.floor(a.from / 2))
   elseif a.stage ~= 'probe' then

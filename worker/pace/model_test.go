@@ -2,13 +2,11 @@ package pace
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sort"
-	"strconv"
 	"testing"
 	"time"
 
@@ -130,16 +128,6 @@ func (w *world) fail(format string, args ...any) {
 
 func (w *world) desk() *desk { return w.desks[w.rnd.IntN(len(w.desks))] }
 
-// jump moves the clock on, where it can be.
-func (w *world) jump(d time.Duration) {
-	if w.mini == nil {
-		return
-	}
-	w.now = w.now.Add(d)
-	w.mini.SetTime(w.now)
-	w.mini.FastForward(d)
-}
-
 func (w *world) clock() int64 { return w.desks[0].rdb.Time(context.Background()).Val().UnixMicro() }
 
 // run makes n steps, and then lets all end.
@@ -179,62 +167,6 @@ func (w *world) step() {
 	default:
 		w.jump(time.Duration(w.rnd.IntN(300)) * time.Millisecond)
 	}
-}
-
-func (w *world) enqueue() {
-	j := &modelJob{
-		page: strconv.Itoa(1 + w.rnd.IntN(2)), psid: strconv.Itoa(w.rnd.IntN(4)), lane: producer.LaneBulk,
-		media: w.rnd.IntN(4) == 0, reply: w.rnd.IntN(5) == 0,
-	}
-	if w.rnd.IntN(4) == 0 {
-		j.lane = producer.LaneRealtime
-	}
-	to, message := person(j.psid), words("x")
-	if j.reply {
-		to = comment(j.psid)
-	}
-	if j.media {
-		message = video
-	}
-	r, err := w.desk().producer.Enqueue(context.Background(), producer.Job{PageID: j.page, Lane: j.lane, Request: json.RawMessage(
-		fmt.Sprintf(`{"recipient":%s,"messaging_type":"UPDATE","message":%s}`, to, message))})
-	require.NoError(w.t, err)
-	j.id, j.since = r.ID, w.clock()
-	w.jobs = append(w.jobs, j)
-}
-
-// due takes a job back out of a hand as if asynq's forwarder had brought it to pending.
-func (w *world) due() {
-	for _, j := range w.jobs {
-		if j.hand {
-			ctx, d := context.Background(), w.holder(j.id)
-			d.End(d.taken[j.id])
-			d.rdb.LRem(ctx, d.keys.Active(), 0, j.id)
-			d.rdb.LPush(ctx, d.keys.Pending(), j.id)
-			j.hand = false
-			return
-		}
-	}
-}
-
-// drain takes until nothing is due, and checks that nothing is left that could have been sent for a while.
-func (w *world) drain() {
-	d := w.desk()
-	for range 1000 {
-		got := d.ask()
-		switch got.verb {
-		case "job":
-			w.handed(got)
-		case "task":
-			w.fail("a task of our own was not brought to its line: %s", got.args[0])
-			return
-		case "again":
-		default:
-			w.nothingLeft(got.now)
-			return
-		}
-	}
-	w.fail("take never comes to an end")
 }
 
 func (w *world) job(id string) *modelJob {
@@ -319,7 +251,7 @@ func (w *world) handed(got reply) {
 		}
 		w.slots[name] = append(w.slots[name], slot)
 	}
-	if slot < w.spaced[j.person()] {
+	if w.rates.Thread > 0 && slot < w.spaced[j.person()] {
 		w.fail("%s: %d us too early after the one before", j.person(), w.spaced[j.person()]-slot)
 	}
 	w.spaced[j.person()] = slot + w.rates.Thread.Microseconds()
@@ -343,7 +275,7 @@ func (w *world) nothingLeft(now int64) {
 		for name, every := range w.limits(j) {
 			free = free && w.last(name)+every < now-grace
 		}
-		if free && w.mini != nil && !w.waitsForOther(j) {
+		if free && w.mini != nil && !w.waitsForOther(j) && !w.behindBoth(j) {
 			w.fail("%s (%+v) was not handed out although nothing held it up", j.id, *j)
 		}
 	}
@@ -356,74 +288,14 @@ func (w *world) waitsForOther(j *modelJob) bool {
 	return holder != "" && holder != j.id
 }
 
-func recipientOf(id string) string { return id[27:] }
-
-// settleOne ends the hand of one job in any way.
-func (w *world) settleOne() {
-	hands := slices.DeleteFunc(slices.Clone(w.jobs), func(j *modelJob) bool { return !j.hand })
-	if len(hands) > 0 {
-		w.settle(hands[w.rnd.IntN(len(hands))], w.rnd.IntN(6))
-	}
-}
-
-func (w *world) settle(j *modelJob, how int) {
-	d, ok := w.holder(j.id), how > 1
-	route := producer.Route{Line: producer.Line{PageID: j.page, Lane: j.lane}, Recipient: recipientOf(j.id)}
-	now := w.clock()
-	s := Settlement{Report: Report{Accepted: ok}}
-	if how > 0 {
-		s.Outcome.Kind, j.ended = producer.Sent, true
-	}
-	d.settleAs(j.id, route, s)
-	j.hand = false
-	for _, name := range []string{App, j.page} {
-		s := w.scopes[name]
-		switch {
-		case !s.probe || s.probeUntil == 0:
-		case ok:
-			s.probe, s.calmSince = false, now+time.Minute.Microseconds()
-		default:
-			s.probeUntil = 0
-		}
-	}
-}
-
-// holder is the desk that has the job in hand.
-func (w *world) holder(id string) *desk {
-	i := slices.IndexFunc(w.desks, func(d *desk) bool {
-		return d.taken[id] != nil && slices.Contains(d.openHands(), any(d.taken[id].name()))
+// behindBoth is true for a private reply while one with media waits in its lane: it may stand behind that one's turn as media.
+func (w *world) behindBoth(j *modelJob) bool {
+	return j.reply && slices.ContainsFunc(w.jobs, func(b *modelJob) bool {
+		return b.reply && b.media && b.page == j.page && b.lane == j.lane && !b.hand && !b.ended
 	})
-	require.GreaterOrEqual(w.t, i, 0, id)
-	return w.desks[i]
 }
 
-func (w *world) someScope() string { return []string{"1", "2", App}[w.rnd.IntN(3)] }
-
-func (w *world) pause() {
-	name, d := w.someScope(), time.Duration(float64(w.rnd.IntN(60))/w.faster*float64(time.Second)/w.faster)
-	now := w.clock()
-	left, err := w.desk().Pause(context.Background(), name, d+time.Millisecond, Reason{Text: "x"})
-	require.NoError(w.t, err)
-	s := w.scopes[name]
-	s.pausedUntil, s.probe, s.probeUntil = max(s.pausedUntil, now+left.Microseconds()), true, 0
-}
-
-func (w *world) release() {
-	name := w.someScope()
-	_, err := w.desk().Release(context.Background(), name)
-	require.NoError(w.t, err)
-	w.scopes[name].pausedUntil = min(w.scopes[name].pausedUntil, w.clock())
-}
-
-func (w *world) setRates() {
-	before := w.rates.Budget
-	if w.rates = w.someRates(); before == 0 {
-		w.counted = w.clock() + w.desks[0].cfg.Lead.Microseconds()
-	}
-	for _, d := range w.desks {
-		require.NoError(w.t, d.SetRates(context.Background(), Limits{Others: w.rates}))
-	}
-}
+func recipientOf(id string) string { return id[27:] }
 
 // places checks that each job is in exactly one place, and each claim is that of a job that has not ended.
 func (w *world) places() {

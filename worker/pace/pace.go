@@ -57,8 +57,8 @@ type Config struct {
 	HasToken func(page string) bool
 	// Observer is told what happens beside sending. nil means nobody is.
 	Observer Observer
-	// StreamSize is how many outcome records the stream keeps, about. Default 100,000.
-	StreamSize int64
+	// StreamLength is about how many outcome records the stream keeps. Default: [producer.DefaultStreamLength].
+	StreamLength int64
 	// Version is that of the program, for people who look at the workers.
 	Version string
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
@@ -90,8 +90,8 @@ func (c Config) withDefaults() Config {
 	if c.Observer == nil {
 		c.Observer = noObserver{}
 	}
-	if c.StreamSize == 0 {
-		c.StreamSize = 100_000
+	if c.StreamLength == 0 {
+		c.StreamLength = producer.DefaultStreamLength
 	}
 	return c
 }
@@ -110,8 +110,8 @@ func (c Config) validate() error {
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
 	}
-	if c.StreamSize < 0 {
-		errs = append(errs, fmt.Errorf("pace: StreamSize %d: must be above 0", c.StreamSize))
+	if c.StreamLength < 0 {
+		errs = append(errs, fmt.Errorf("pace: StreamLength %d: must be above 0", c.StreamLength))
 	}
 	if c.FirstPause < 0 || c.LongestPause < c.FirstPause {
 		errs = append(errs, errors.New("pace: FirstPause and LongestPause: must be positive, and rising"))
@@ -127,7 +127,7 @@ type Pacer struct {
 	id    string
 	clock *clock
 
-	info []byte // an Info
+	info []byte // a WorkerInfo
 
 	draining chan struct{}
 	drain    sync.Once
@@ -139,6 +139,8 @@ type Pacer struct {
 	fresh map[string]*Hand // hands that asynq has not run yet, by the job's id
 	hands map[string]*Hand // all open hands, by name
 	rates []any            // what SetRates wrote
+
+	tokenless map[string]time.Time // when this worker held a page for want of a token
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
 	askAt    time.Time // when the next question is worth it
@@ -160,7 +162,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 	return &Pacer{
 		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
 		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
-		fresh: map[string]*Hand{}, hands: map[string]*Hand{},
+		fresh: map[string]*Hand{}, hands: map[string]*Hand{}, tokenless: map[string]time.Time{},
 	}, nil
 }
 

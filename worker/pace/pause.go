@@ -45,8 +45,10 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
+	adapt := !p.cfg.Steady && !why.MissingToken // which says nothing about the platform
 	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
-		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, !p.cfg.Steady).Int64()
+		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, adapt,
+		why.MissingToken).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
@@ -72,9 +74,18 @@ func (p *Pacer) release(ctx context.Context, scope string, tokenOnly bool) (bool
 	return n == 1, nil
 }
 
+// tokenlessFor is how long a worker without a page's token passes its lines after it held the page. In a fleet in which only
+// some have the token, those get to send; where none has, the hold returns after this at the latest, should a person have ended
+// it.
+const tokenlessFor = time.Minute
+
 // HoldForToken holds a page that this worker has no token for. A worker that has one releases it with [Pacer.ReleaseTokens].
+// This one then takes none of its jobs for a minute.
 func (p *Pacer) HoldForToken(ctx context.Context, page string, why Reason) error {
 	why.MissingToken = true
+	p.mu.Lock()
+	p.tokenless[page] = time.Now()
+	p.mu.Unlock()
 	// The set comes first: a page in it that is not held does no harm.
 	if err := p.rdb.SAdd(ctx, p.keys.Tokenless(), page).Err(); err != nil {
 		return fmt.Errorf("pace: hold %s: %w", page, err)

@@ -57,14 +57,24 @@ type Ask struct {
 	Suppress bool
 }
 
+// Place tells the hand what its job is. A job that was taken from no line, or from one whose limits are not all that it is
+// subject to, belongs to another line from now on: a slot that it has there is not its own. Await and Settle come after it.
+func (h *Hand) Place(r producer.Route) {
+	want := r.Line
+	if !tellsClass(h.ID) {
+		want.Side = sideOf(r.Class)
+	}
+	if h.line == want.String() || want.Side == "" && strings.HasPrefix(h.line, want.String()+":") {
+		return
+	}
+	h.moved, h.slot = want.String(), 0
+	h.line = h.moved
+}
+
 // Await waits for the job's slot, and asks then whether it may still be sent. A job that came without a slot gets one if
 // there is one soon. After any verdict but Go the slot may be given back with [Pacer.Unused]. The error is Redis's, or
 // ctx's; the job may be marked then, and is to be settled.
 func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
-	if !ofLane(h.line, a.Route.Line) {
-		h.moved, h.slot = home(a.Route.Line), 0 // it stood in a line of another name: that slot was not its own
-		h.line = h.moved
-	}
 	for {
 		if h.slot == 0 || !claimedBy(h.ID, a.Route.Recipient) {
 			got, err := p.admit(ctx, h, a.Route)
@@ -104,12 +114,18 @@ func claimedBy(id, recipient string) bool {
 	return len(id) == 35 && strings.IndexByte("-mrb", id[26]) >= 0 && id[27:] == recipient
 }
 
-// home is the line that the jobs of a lane wait in; take moves those that a limit of their own holds up on to side lines.
-func home(l producer.Line) string { return l.PageID + ":" + string(l.Lane) }
+// tellsClass is true if take can tell by the id alone that a limit of its class holds for the job. See class_of in lib.lua.
+func tellsClass(id string) bool { return len(id) == 35 && strings.IndexByte("mrb", id[26]) >= 0 }
 
-// ofLane is true for the lane's line and its side lines.
-func ofLane(line string, l producer.Line) bool {
-	return line == home(l) || strings.HasPrefix(line, home(l)+":")
+// sideOf is the side line of a class, for jobs whose id does not tell it.
+func sideOf(c producer.Class) producer.Side {
+	switch c {
+	case producer.ClassMedia:
+		return producer.SideMedia
+	case producer.ClassReply, producer.ClassBoth:
+		return producer.SideReply
+	}
+	return ""
 }
 
 // admit asks for a slot, or for the recipient where there is a slot.

@@ -10,11 +10,8 @@
 -- Returns 1 if there was such a pause or hold, 0 if not.
 
 redis.call('SREM', KEYS[4], ARGV[1])
-if ARGV[2] == '1' then
-  local ok, why = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
-  if not (ok and type(why) == 'table' and why.missing_token) then
-    return 0
-  end
+if ARGV[2] == '1' and not for_token(KEYS[1]) then
+  return 0
 end
 local found = redis.call('DEL', KEYS[1])
 redis.call('DEL', KEYS[2])

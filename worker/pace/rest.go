@@ -45,22 +45,29 @@ func (p *Pacer) waitOf(r reply) time.Duration {
 	return min(p.cfg.Poll, time.Duration(us)*time.Microsecond)
 }
 
-// crowded lists the pages that have more than half of the places: a page whose answers are slow leaves room for the others.
-func (p *Pacer) crowded() string {
+// leftToOthers lists the pages whose lines this worker passes: those that have more than half of its places, because one whose
+// answers are slow is to leave room for the others, and those that it held for want of a token a short while ago.
+func (p *Pacer) leftToOthers() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if 2*len(p.hands) <= p.cfg.Places {
-		return ""
-	}
-	inHand := map[string]int{}
-	for _, h := range p.hands {
-		inHand[h.page]++
-	}
 	var list strings.Builder
-	for page, n := range inHand {
-		if page != "" && 2*n > p.cfg.Places {
-			list.WriteString(" " + page)
+	if 2*len(p.hands) > p.cfg.Places {
+		inHand := map[string]int{}
+		for _, h := range p.hands {
+			inHand[h.page]++
 		}
+		for page, n := range inHand {
+			if page != "" && 2*n > p.cfg.Places {
+				list.WriteString(" " + page)
+			}
+		}
+	}
+	for page, at := range p.tokenless {
+		if time.Since(at) >= tokenlessFor {
+			delete(p.tokenless, page)
+			continue
+		}
+		list.WriteString(" " + page)
 	}
 	return list.String()
 }

@@ -131,27 +131,27 @@ func (p *Pacer) sleep(d time.Duration) bool {
 
 // decision is a settlement as settle.lua reads it. Numbers that must keep all digits are texts.
 type decision struct {
-	Kind        producer.OutcomeKind `json:"kind,omitempty"`
-	Place       string               `json:"place,omitempty"` // deleted, completed, archived
-	To          string               `json:"to,omitempty"`    // head, tail, park, retry
-	Score       int64                `json:"score,string"`    // in the set that the task goes to, unix seconds
-	Day         string               `json:"day"`             // of asynq's statistics
-	DayUntil    int64                `json:"day_until,string"`
-	ArchiveFrom int64                `json:"archive_from,string"`
-	ArchiveSize int                  `json:"archive_size"`
-	StreamSize  int64                `json:"stream_size,string"`
-	Page        string               `json:"page"`
-	Recipient   string               `json:"recipient"`
-	Line        string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
-	Broadcast   string               `json:"broadcast,omitempty"`
-	Counted     bool                 `json:"counted"`
-	Unknown     bool                 `json:"unknown"`
-	Step        string               `json:"step,omitempty"`
-	IDs         string               `json:"ids,omitempty"`
-	Suppress    int64                `json:"suppress,omitempty"` // us
-	OK          int                  `json:"ok"`
-	UsagePage   int                  `json:"usage_page"` // percent, -1: not known
-	UsageApp    int                  `json:"usage_app"`
+	Kind         producer.OutcomeKind `json:"kind,omitempty"`
+	Place        string               `json:"place,omitempty"` // deleted, completed, archived
+	To           string               `json:"to,omitempty"`    // head, tail, park, retry
+	Score        int64                `json:"score,string"`    // in the set that the task goes to, unix seconds
+	Day          string               `json:"day"`             // of asynq's statistics
+	DayUntil     int64                `json:"day_until,string"`
+	ArchiveFrom  int64                `json:"archive_from,string"`
+	ArchiveSize  int                  `json:"archive_size"`
+	StreamLength int64                `json:"stream_length,string"`
+	Page         string               `json:"page"`
+	Recipient    string               `json:"recipient"`
+	Line         string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
+	Broadcast    string               `json:"broadcast,omitempty"`
+	Counted      bool                 `json:"counted"`
+	Unknown      bool                 `json:"unknown"`
+	Step         string               `json:"step,omitempty"`
+	IDs          string               `json:"ids,omitempty"`
+	Suppress     int64                `json:"suppress,omitempty"` // us
+	OK           int                  `json:"ok"`
+	UsagePage    int                  `json:"usage_page"` // percent, -1: not known
+	UsageApp     int                  `json:"usage_app"`
 }
 
 func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
@@ -204,7 +204,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	o := s.Outcome
 	d := decision{
 		Kind: o.Kind, Day: now.UTC().Format(time.DateOnly), DayUntil: now.Add(statsTTL).Unix(),
-		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamSize: p.cfg.StreamSize,
+		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamLength: p.cfg.StreamLength,
 		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,
 		Counted: s.Counted, Unknown: s.Unknown, Suppress: s.Suppress.Microseconds(),
 	}
@@ -216,7 +216,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	retention := h.msg.numbers[fieldRetention]
 	switch {
 	case o.Kind == "" && s.Retry > 0:
-		d.To, d.Score = "retry", now.Add(s.Retry).Unix()
+		d.To, d.Score = "retry", now.Add(s.Retry+time.Second-1).Unix() // a whole second, and never early
 	case o.Kind == "":
 		d.To = string(s.Where)
 		if d.To == "" {

@@ -117,7 +117,7 @@ local function finish(now)
       redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, name, 1)
     end
   end
-  redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_size, '*', 'o', ARGV[7])
+  redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_length, '*', 'o', ARGV[7])
   if d.suppress then
     local key = ARGV[2] .. 'suppressed:' .. d.page
     redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))

@@ -21,6 +21,8 @@ import (
 type Status struct {
 	// At is the Redis server's time.
 	At time.Time `json:"at"`
+	// Workers are those that gave a sign of life within the last 10 seconds.
+	Workers []WorkerInfo `json:"workers,omitempty"`
 	// Lines are the lines that have jobs, by name.
 	Lines []LineStatus `json:"lines"`
 	// Pages are the pages that have lines, rates of their own, outcomes or a pause, by id.
@@ -118,6 +120,7 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	lines := pipe.SMembers(ctx, r.keys.Groups())
 	rated := pipe.SMembers(ctx, r.keys.RatedPages())
 	outcomes := pipe.HGetAll(ctx, r.keys.Outcomes())
+	beats, told := pipe.ZRangeWithScores(ctx, r.keys.Workers(), 0, -1), pipe.HGetAll(ctx, r.keys.WorkersInfo())
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
@@ -130,7 +133,7 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	}
 	names := lines.Val()
 	for {
-		s := &Status{At: now.Val()}
+		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val())}
 		found, err := r.details(ctx, s, names, rates, countsByPage(outcomes.Val()))
 		if err != nil {
 			return nil, err

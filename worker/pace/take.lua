@@ -32,7 +32,8 @@
 --
 -- Invariant: two slots of a limit are never closer than its interval, and all limits of a job are charged together or none. A
 -- slot is the latest of now and the limits' next free slots, so that what was not used in the past is never caught up with.
--- A job is in one place before and after. The earlier one of two jobs to one recipient is handed out first.
+-- A job is in one place before and after. Of the jobs of a lane to one recipient the earliest is handed out first, and the next
+-- one, of any lane, when it has ended. An answer goes before bulk jobs that were never handed out.
 
 local budget = 200 -- lines and jobs looked at in one call
 local routes = 50 -- pending tasks that are brought to their lines in one call
@@ -136,6 +137,26 @@ local function step_aside(page, lane, side, id, score, slot, why)
   return true
 end
 
+-- goes_first gives an answer the claim of its recipient that a bulk job holds which still waits and was never handed out: that
+-- one steps aside. In a later line it does not: its place there is a time, and the wait is short. It returns false where the
+-- answer has to wait.
+local function goes_first(page, lane, recipient, id)
+  local field = page .. ':' .. recipient
+  local holder = redis.call('HGET', KEYS[7], field)
+  local state, line, before = unpack(redis.call('HMGET', ARGV[2] .. holder, 'state', 'group', 'line'))
+  if lane ~= 'realtime' or state ~= 'aggregating' or before then
+    return false
+  end
+  local its_page, its_lane, side = parse_line(line)
+  local score = redis.call('ZSCORE', ARGV[3] .. line, holder)
+  if its_page ~= page or its_lane ~= 'bulk' or side == 'later' or not score then
+    return false
+  end
+  park(ARGV[3] .. line, ARGV[4], line, page, recipient, holder, tonumber(score))
+  redis.call('HSET', KEYS[7], field, id)
+  return true
+end
+
 -- pick takes the first job that may go out by the horizon out of a line, and claims its recipient. Jobs whose recipient is busy,
 -- and those that a limit of their own holds up, step aside.
 local function pick(line, page, lane, side, v)
@@ -154,7 +175,8 @@ local function pick(line, page, lane, side, v)
       return nil
     end
     local msg, recipient = redis.call('HGET', ARGV[2] .. id, 'msg'), recipient_of(id)
-    if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp) then
+    if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp)
+        and not goes_first(page, lane, recipient, id) then
       park(group, ARGV[4], line, page, recipient, id, tonumber(score))
     elseif msg then
       local names = limits_of(lane, side, class_of(id))
@@ -176,13 +198,13 @@ local function pick(line, page, lane, side, v)
   return nil
 end
 
--- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, and
--- the side lines of a lane, whose jobs were first, before its line.
+-- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
+-- side lines of a lane, whose jobs were first, before its line, and private replies, which can be media too, before media.
 local function ahead(page, lane, side, slot)
   local names = {}
   for _, s in ipairs({'', ':media', ':reply', ':later'}) do
     if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
-    if not side and s ~= '' then table.insert(names, page .. ':' .. lane .. s) end
+    if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
   end
   local latest
   if #names > 0 then
