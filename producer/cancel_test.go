@@ -132,7 +132,7 @@ func TestCancelKeepsWhatHappenedBefore(t *testing.T) {
 func TestCancelledJobIsKeptAsLongAsItSays(t *testing.T) {
 	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
 		p := newProducer(t, rdb)
-		receipt, err := p.Enqueue(bg, text("1", "2", "x"), producer.Retain(time.Hour))
+		receipt, err := p.Enqueue(bg, text("1", "2", "x"), producer.Retention(time.Hour))
 		require.NoError(t, err)
 		_, err = p.Cancel(bg, receipt.ID)
 		require.NoError(t, err)

@@ -20,15 +20,19 @@ import (
 // strict puts #!lua before each script: in cluster mode Redis then refuses keys of other slots than the declared ones.
 type strict map[string]string // of a script's text, and of its hash, to that with the line
 
-func newStrict(t *testing.T, rdb redis.UniversalClient, files ...string) strict {
+func newStrict(t *testing.T, rdb redis.UniversalClient, scripts ...[]string) strict {
 	t.Helper()
 	s := strict{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
+	for _, files := range scripts {
+		var text []byte
+		for _, file := range files {
+			part, err := os.ReadFile(file)
+			require.NoError(t, err)
+			text = append(text, part...)
+		}
 		sum := sha1.Sum(text) //nolint:gosec // as above
 		sha, err := rdb.ScriptLoad(bg, "#!lua\n"+string(text)).Result()
-		require.NoError(t, err, file)
+		require.NoError(t, err, files)
 		s[string(text)], s[hex.EncodeToString(sum[:])] = "#!lua\n"+string(text), sha
 	}
 	return s
@@ -70,9 +74,10 @@ func TestScriptsUseOneSlotOfACluster(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(one.ClusterInfo(bg).Val(), "cluster_state:ok")
 	}, 10*time.Second, 20*time.Millisecond)
-	rdb.AddHook(newStrict(t, one, "enqueue.lua", "get.lua", "cancel.lua"))
-	p, err := producer.New(rdb, producer.Config{MaxWaiting: 10})
+	rdb.AddHook(newStrict(t, one, []string{"pace.lua", "enqueue.lua"}, []string{"pace.lua", "get.lua"}, []string{"cancel.lua"}))
+	p, err := producer.New(rdb, producer.Config{MaxWaiting: 10, MaxDrain: time.Hour})
 	require.NoError(t, err)
+	require.NoError(t, rdb.Set(bg, keys.Rates("default"), "33501 1116695 100503 0 250000 0 0 0.005", 0).Err())
 
 	f := fleet{t, rdb}
 	first, err := p.Enqueue(bg, text("1", "2", "x"), producer.Key("k"), producer.InBroadcast("b"))
@@ -90,6 +95,7 @@ func TestScriptsUseOneSlotOfACluster(t *testing.T) {
 	info, err := p.Get(bg, second.ID)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, info.Place)
+	assert.NotZero(t, info.ETA)
 	count, err := p.CancelPage(bg, "1")
 	require.NoError(t, err)
 	assert.Equal(t, producer.CancelCount{Cancelled: 3}, count)

@@ -13,49 +13,98 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// exampleProducer is a producer on a Redis of its own.
-func exampleProducer(cfg producer.Config) (*producer.Producer, func()) {
+// exampleRedis is a Redis of its own; an application connects to its server.
+func exampleRedis() (redis.UniversalClient, func()) {
 	server, err := miniredis.Run()
 	if err != nil {
 		panic(err)
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	p, err := producer.New(rdb, cfg)
-	if err != nil {
-		panic(err)
-	}
-	return p, func() {
+	return rdb, func() {
 		_ = rdb.Close()
 		server.Close()
 	}
 }
 
-// hello is a job for one person.
-func hello(psid string) producer.Job {
-	body, err := json.Marshal(sendapi.Text(sendapi.ID(psid), "Your parcel is on its way."))
+func exampleProducer(cfg producer.Config) (*producer.Producer, func()) {
+	rdb, stop := exampleRedis()
+	p, err := producer.New(rdb, cfg)
 	if err != nil {
 		panic(err)
 	}
-	return producer.Job{PageID: "1001", Request: body}
+	return p, stop
+}
+
+// hello is a job for one person.
+func hello(psid string) producer.Job {
+	job, err := producer.NewJob("1001", sendapi.Text(sendapi.ID(psid), "Your parcel is on its way."))
+	if err != nil {
+		panic(err)
+	}
+	return job
 }
 
 func ExampleProducer_Enqueue() {
+	ctx := context.Background()
+	rdb, stop := exampleRedis()
+	defer stop()
+
+	p, err := producer.New(rdb, producer.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	job, err := producer.NewJob("1001", sendapi.Text(sendapi.ID("4321"), "Your parcel is on its way."))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receipt, err := p.Enqueue(ctx, job, producer.Key("order-17"), producer.ExpireAt(time.Now().Add(20*time.Hour)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(receipt.ID), receipt.Line, receipt.Repeat)
+	// Output: 35 1001:bulk false
+}
+
+// The builders of package sendapi make typed messages; what the Send API would refuse is refused, with the path of each field.
+func ExampleProducer_Enqueue_typed() {
 	p, stop := exampleProducer(producer.Config{})
 	defer stop()
-	body, err := json.Marshal(sendapi.Text(sendapi.ID("4321"), "Your parcel is on its way."))
-	if err != nil {
+	to := sendapi.ID("4321")
+	for _, message := range []*sendapi.Request{
+		sendapi.Buttons(to, "Your parcel is here. When shall we bring it?",
+			sendapi.Postback("Today", "today"), sendapi.Link("Another day", "https://shop.example/17")),
+		sendapi.MediaURL(to, sendapi.Image, "https://shop.example/map.png"),
+		sendapi.Text(to, ""),
+	} {
+		job, err := producer.NewJob("1001", message)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_, err = p.Enqueue(context.Background(), job)
 		fmt.Println(err)
-		return
 	}
-	receipt, err := p.Enqueue(context.Background(),
-		producer.Job{PageID: "1001", Request: body},
-		producer.Key("order-17"), producer.ExpireAt(time.Now().Add(20*time.Hour)))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(len(receipt.ID), receipt.Line)
-	// Output: 35 1001:bulk
+	// Output:
+	// <nil>
+	// <nil>
+	// request.message: needs text, an attachment, a template or a sticker_id
+}
+
+// A body that the application has as JSON is sent as it is, with the fields that Sendpace does not know.
+func ExampleProducer_Enqueue_rawJSON() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	receipt, err := p.Enqueue(context.Background(), producer.Job{PageID: "1001", Request: json.RawMessage(`{
+		"recipient": {"id": "4321"},
+		"messaging_type": "RESPONSE",
+		"message": {"text": "We are open until 6 pm."},
+		"a_field_of_next_year": true
+	}`)})
+	fmt.Println(receipt.Line, err)
+	// Output: 1001:realtime <nil>
 }
 
 func ExampleJob_Validate() {
@@ -67,16 +116,39 @@ func ExampleJob_Validate() {
 func ExampleProducer_Enqueue_sequence() {
 	p, stop := exampleProducer(producer.Config{})
 	defer stop()
-	typing, err := json.Marshal(sendapi.Action(sendapi.ID("4321"), sendapi.TypingOn))
+	to := sendapi.ID("4321")
+	job, err := producer.NewJob("1001", sendapi.Action(to, sendapi.TypingOn), sendapi.Text(to, "Your parcel is on its way."))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	receipt, err := p.Enqueue(context.Background(),
-		producer.Job{PageID: "1001", Requests: []json.RawMessage{typing, hello("4321").Request}},
-		producer.InBroadcast("autumn"), producer.MaxAttempts(3), producer.OnUnknown(producer.NeverResend), producer.Retain(time.Hour))
+	receipt, err := p.Enqueue(context.Background(), job,
+		producer.InBroadcast("autumn"), producer.MaxAttempts(3), producer.OnUnknown(producer.NeverResend), producer.Retention(time.Hour))
 	fmt.Println(receipt.Line, err)
 	// Output: 1001:bulk <nil>
+}
+
+// A stream of any length takes constant memory.
+func ExampleProducer_EnqueueSeq() {
+	p, stop := exampleProducer(producer.Config{})
+	defer stop()
+	customers := func(yield func(producer.Job) bool) { // an application reads them from its database
+		for i := range 1000 {
+			if !yield(hello(fmt.Sprint(5000 + i))) {
+				return
+			}
+		}
+	}
+	stored, refused := 0, 0
+	for result := range p.EnqueueSeq(context.Background(), customers, producer.InBroadcast("autumn")) {
+		if result.Err != nil {
+			refused++
+			continue
+		}
+		stored++
+	}
+	fmt.Println(stored, refused)
+	// Output: 1000 0
 }
 
 func ExampleLineFullError() {
@@ -203,7 +275,7 @@ func ExampleProducer_Resend() {
 	p, stop := exampleProducer(producer.Config{})
 	defer stop()
 	ctx := context.Background()
-	receipt, err := p.Enqueue(ctx, hello("4321"), producer.Retain(time.Hour))
+	receipt, err := p.Enqueue(ctx, hello("4321"), producer.Retention(time.Hour))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 const (
@@ -66,6 +68,23 @@ type Job struct {
 	Retention Duration `json:"retention,omitzero"`
 	// Meta is the application's own data. It travels with the job and is never sent.
 	Meta map[string]any `json:"meta,omitempty"`
+}
+
+// NewJob is a job that makes these calls from a page, in their order. All must be to one recipient. The error says that a request
+// has no JSON form, which is never the case for what the builders of package sendapi make; everything else is checked when the
+// job is enqueued.
+func NewJob(pageID string, calls ...*sendapi.Request) (Job, error) {
+	bodies := make([]json.RawMessage, len(calls))
+	for i, call := range calls {
+		var err error
+		if bodies[i], err = json.Marshal(call); err != nil {
+			return Job{}, fmt.Errorf("job: call %d: %w", i+1, err)
+		}
+	}
+	if len(bodies) == 1 {
+		return Job{PageID: pageID, Request: bodies[0]}, nil
+	}
+	return Job{PageID: pageID, Requests: bodies}, nil
 }
 
 // UnknownPolicy is what becomes of a job when nobody can know whether its message was sent: the answer to the call never

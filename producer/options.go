@@ -26,5 +26,8 @@ func MaxAttempts(n int) Option { return func(j *Job) { j.MaxAttempts = n } }
 // OnUnknown says what happens when nobody can know whether the message was sent.
 func OnUnknown(p UnknownPolicy) Option { return func(j *Job) { j.OnUnknown = p } }
 
-// Retain keeps the ended job readable for d, as the field Retention of [Job] does.
-func Retain(d time.Duration) Option { return func(j *Job) { j.Retention = Duration(d) } }
+// Meta attaches the application's own data, as the field of [Job] does: it comes back in the outcome.
+func Meta(m map[string]any) Option { return func(j *Job) { j.Meta = m } }
+
+// Retention keeps the ended job readable for d, as the field of [Job] does.
+func Retention(d time.Duration) Option { return func(j *Job) { j.Retention = Duration(d) } }

@@ -26,6 +26,11 @@ type Config struct {
 	// MaxWaiting is how many jobs may wait in one line; a job for a full line is refused with [ErrLineFull]. Jobs that are
 	// scheduled, retried or in hand do not count. Zero means any number.
 	MaxWaiting int
+	// MaxDrain is how long the jobs that wait in one line may take to be sent, at the page's configured pace: a job for a line
+	// that needs so long is refused with [ErrLineFull], and so an accepted one waits for less, unless its page is paused, slowed
+	// down, out of its daily budget or kept busy by the realtime lane. Jobs count as for MaxWaiting. Before the first worker has
+	// set the pace nothing is refused. At least a millisecond; zero means any time.
+	MaxDrain time.Duration
 	// StreamLength is about how many records the stream of outcomes keeps when this producer writes to it, which it does when
 	// it cancels jobs. Default: [DefaultStreamLength], as for workers.
 	StreamLength int64
@@ -51,6 +56,9 @@ func (c Config) validate() error {
 	}
 	if c.MaxWaiting < 0 {
 		errs = append(errs, fmt.Errorf("producer: MaxWaiting %d: must be above 0, or 0 for any number", c.MaxWaiting))
+	}
+	if c.MaxDrain < 0 || c.MaxDrain > 0 && c.MaxDrain < time.Millisecond {
+		errs = append(errs, fmt.Errorf("producer: MaxDrain %v: must be a millisecond or more, or 0 for any time", c.MaxDrain))
 	}
 	if c.StreamLength < 0 {
 		errs = append(errs, fmt.Errorf("producer: StreamLength %d: must be above 0", c.StreamLength))
@@ -102,7 +110,7 @@ type Receipt struct {
 
 // Enqueue checks the job and stores it, in one round trip. When it returns without an error the job is in Redis. The error is
 // a [sendapi.Problems] if the job is not valid, or a [LineFullError] if its line has no room, and nothing was written then; any
-// other error means that Redis could not be asked within ctx. The job may have been stored even so: use a key where a repeat
+// other error means that Redis could not be asked before ctx ended. The job may have been stored even so: use a key where a repeat
 // must not send twice. That goes for the Redis client's own repeats too: without a key, a job whose answer was lost and that was
 // sent before the client asked again is stored a second time.
 func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receipt, error) {
@@ -110,11 +118,7 @@ func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receip
 	if err != nil {
 		return Receipt{}, err
 	}
-	call, err := p.encode(ctx, c)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return call.receipt(enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+	return within(ctx, func() (Receipt, error) { return p.store(ctx, c) })
 }
 
 // check applies the options and validates.

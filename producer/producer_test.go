@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -250,16 +251,52 @@ func (f forgetting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 
 func TestEnqueueWithoutRedisFailsWithinItsContext(t *testing.T) {
 	t.Parallel()
-	rdb := redistest.Client(t, redistest.FreeAddr(t))
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	_, err := newProducer(t, rdb).Enqueue(ctx, text("1", "2", "x"))
-	require.Error(t, err)
-	assert.Less(t, time.Since(begin), 3*time.Second)
-	for _, r := range newProducer(t, rdb).EnqueueMany(ctx, []producer.Job{text("1", "2", "x"), text("1", "3", "x")}) {
-		assert.Error(t, r.Err)
+	for name, addr := range map[string]string{"nobody listens": redistest.FreeAddr(t), "nobody answers": silentServer(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second})
+			t.Cleanup(func() { _ = rdb.Close() })
+			p := newProducer(t, rdb)
+			begin := time.Now()
+			ctx, cancel := context.WithTimeout(bg, 300*time.Millisecond)
+			defer cancel()
+			_, err := p.Enqueue(ctx, text("1", "2", "x"))
+			require.Error(t, err)
+			for _, ctx := range []context.Context{ctx, soon(t)} {
+				for _, r := range p.EnqueueMany(ctx, []producer.Job{text("1", "2", "x"), text("1", "3", "x")}) {
+					assert.Error(t, r.Err)
+				}
+			}
+			assert.Less(t, time.Since(begin), 3*time.Second)
+		})
 	}
+}
+
+// soon is a context that is cancelled soon; it has no deadline that a client could heed.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(bg)
+	t.Cleanup(cancel)
+	time.AfterFunc(100*time.Millisecond, cancel)
+	return ctx
+}
+
+// silentServer takes connections until the test ends, and answers none.
+func silentServer(t *testing.T) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close() // when the test ends
+		}
+	}()
+	return l.Addr().String()
 }
 
 func TestNothingIsWrittenForABadJob(t *testing.T) {

@@ -20,102 +20,72 @@ const (
 	maxRetry = 1000
 	// keyWindow is how long a job's key stands for it, from enqueueing. A finished job with a key is kept as long.
 	keyWindow = 24 * time.Hour
-	// batchJobs and batchBytes bound what shares a round trip in [Producer.EnqueueMany].
-	batchJobs  = 200
-	batchBytes = 1 << 20
 )
 
 var (
 	//go:embed enqueue.lua
-	enqueueLua    string
-	enqueueScript = redis.NewScript(enqueueLua)
+	enqueueLua string
+	//go:embed pace.lua
+	paceLua       string
+	enqueueScript = redis.NewScript(paceLua + enqueueLua)
 )
 
 // ErrLineFull is what a [LineFullError] is.
 var ErrLineFull = errors.New("the line is full")
 
-// LineFullError refuses a job because as many wait in its line as may. Nothing was written.
+// LineFullError refuses a job because its line has reached one of its bounds. Nothing was written.
 type LineFullError struct {
-	Line    Line
-	Waiting int // now
-	Limit   int // Config.MaxWaiting
+	Line Line
+	// Waiting is how many jobs wait now; Limit is [Config].MaxWaiting, 0 if there is no such bound.
+	Waiting, Limit int
+	// Drain is how long they take at the configured pace; DrainLimit is [Config].MaxDrain. Drain is 0 if there is no such bound,
+	// or if no worker has set the pace yet.
+	Drain, DrainLimit time.Duration
 }
 
 func (e *LineFullError) Error() string {
-	return fmt.Sprintf("line %s is full: %d jobs wait and the limit is %d; try again later", e.Line, e.Waiting, e.Limit)
+	if e.Limit > 0 && e.Waiting >= e.Limit {
+		return fmt.Sprintf("line %s is full: %d jobs wait and the limit is %d; try again later", e.Line, e.Waiting, e.Limit)
+	}
+	return fmt.Sprintf("line %s is full: %d jobs wait, which take %v, and the limit is %v; try again later",
+		e.Line, e.Waiting, e.Drain.Round(time.Millisecond), e.DrainLimit)
 }
 
 // Is makes the error match [ErrLineFull].
 func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } //nolint:errorlint // our own value
 
-// Result is what became of one job of [Producer.EnqueueMany].
-type Result struct {
-	Receipt
-	// Err is why the job was not accepted, as [Producer.Enqueue] would have said it; nil means that it is stored.
-	Err error
+// within makes a call to Redis and returns its answer, or the error of ctx as soon as that ends. Most clients do not notice that
+// a context ends while they wait for a server that does not answer: they wait for their own timeouts, five seconds and more.
+// The call is left to end by itself then.
+func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	if ctx.Done() == nil {
+		return call()
+	}
+	type answer struct {
+		v   T
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := call()
+		answers <- answer{v, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.v, a.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("enqueue: %w", ctx.Err())
+	}
 }
 
-// EnqueueMany enqueues jobs in their order, two hundred a round trip, and reports on each: a job that is refused does
-// not stop the others. Results stand in the order of the jobs. When ctx ends, the jobs that were not written yet get its
-// error.
-func (p *Producer) EnqueueMany(ctx context.Context, jobs []Job, opts ...Option) []Result {
-	results := make([]Result, len(jobs))
-	b := batch{p: p}
-	for i, job := range jobs {
-		if results[i].Err = ctx.Err(); results[i].Err != nil {
-			continue
-		}
-		c, err := p.check(job, opts)
-		if err == nil {
-			err = b.add(ctx, c, &results[i])
-		}
-		results[i].Err = err
-		if len(b.calls) == batchJobs || b.bytes >= batchBytes {
-			b.write(ctx)
-		}
+// store stores one job.
+func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
+	call, err := p.encode(ctx, c)
+	if err != nil {
+		return Receipt{}, err
 	}
-	b.write(ctx)
-	return results
-}
-
-// batch is what shares the next round trip.
-type batch struct {
-	p       *Producer
-	calls   []storeCall
-	results []*Result // of calls
-	bytes   int
-}
-
-func (b *batch) add(ctx context.Context, c checked, r *Result) error {
-	call, err := b.p.encode(ctx, c)
-	if err == nil {
-		b.calls, b.results, b.bytes = append(b.calls, call), append(b.results, r), b.bytes+len(c.body)
-	}
-	return err
-}
-
-// write stores the jobs and empties the batch. The first call brings the script along, in case that Redis does not have it.
-func (b *batch) write(ctx context.Context) {
-	if len(b.calls) == 0 {
-		return
-	}
-	pipe := b.p.rdb.Pipeline()
-	cmds := make([]*redis.Cmd, len(b.calls))
-	for i, call := range b.calls {
-		run := enqueueScript.EvalSha
-		if i == 0 {
-			run = enqueueScript.Eval
-		}
-		cmds[i] = run(ctx, pipe, call.keys, call.args...)
-	}
-	_, _ = pipe.Exec(ctx) // each command has its own answer, or the error of the connection
-	for i, call := range b.calls {
-		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
-			cmds[i] = enqueueScript.Run(ctx, b.p.rdb, call.keys, call.args...)
-		}
-		b.results[i].Receipt, b.results[i].Err = call.receipt(cmds[i])
-	}
-	b.calls, b.results, b.bytes = b.calls[:0], b.results[:0], 0
+	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
 }
 
 // scriptCall is what a script is called with.
@@ -127,9 +97,8 @@ type scriptCall struct {
 // storeCall is a job as enqueue.lua takes it.
 type storeCall struct {
 	scriptCall
-	id    string
-	line  Line
-	limit int
+	id   string
+	line Line
 }
 
 // encode has asynq encode the job, and puts together what enqueue.lua needs of it.
@@ -148,10 +117,14 @@ func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
 		scriptCall: scriptCall{
 			keys: []string{
 				p.keys.Task(c.id), target, p.keys.Outcomes(), p.keys.Groups(), p.keys.Due(), p.broadcastKey(c.job),
+				p.keys.Rates(c.job.PageID), p.keys.Rates("default"),
 			},
-			args: []any{r.message, c.id, r.score, line, c.job.PageID, p.cfg.MaxWaiting, keyWindow.Milliseconds()},
+			args: []any{
+				r.message, c.id, r.score, line, c.job.PageID, keyWindow.Milliseconds(),
+				p.cfg.MaxWaiting, p.cfg.MaxDrain.Microseconds(),
+			},
 		},
-		id: c.id, line: c.line, limit: p.cfg.MaxWaiting,
+		id: c.id, line: c.line,
 	}
 	if c.job.Key != "" {
 		call.keys = append(call.keys, p.jobKey(c.job.PageID, c.job.Key))
@@ -200,22 +173,24 @@ func wholeSecond(t time.Time) time.Time {
 	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
 }
 
-// receipt reads what enqueue.lua answered.
-func (c storeCall) receipt(cmd *redis.Cmd) (Receipt, error) {
+// receipt reads what enqueue.lua answered to a call.
+func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
 	answer, err := cmd.StringSlice()
 	if err != nil {
 		return Receipt{}, fmt.Errorf("enqueue: %w", err)
 	}
-	if len(answer) == 2 {
-		switch answer[0] {
-		case "stored":
-			return Receipt{ID: c.id, Line: c.line}, nil
-		case "repeat":
-			return Receipt{ID: answer[1], Line: c.line, Repeat: true}, nil
-		case "full":
-			waiting, err := strconv.Atoi(answer[1])
-			if err == nil {
-				return Receipt{}, &LineFullError{Line: c.line, Waiting: waiting, Limit: c.limit}
+	switch {
+	case len(answer) == 2 && answer[0] == "stored":
+		return Receipt{ID: c.id, Line: c.line}, nil
+	case len(answer) == 2 && answer[0] == "repeat":
+		return Receipt{ID: answer[1], Line: c.line, Repeat: true}, nil
+	case len(answer) == 3 && answer[0] == "full":
+		waiting, errWaiting := strconv.Atoi(answer[1])
+		us, errDrain := strconv.ParseInt(answer[2], 10, 64)
+		if errWaiting == nil && errDrain == nil {
+			return Receipt{}, &LineFullError{
+				Line: c.line, Waiting: waiting, Limit: p.cfg.MaxWaiting,
+				Drain: time.Duration(us) * time.Microsecond, DrainLimit: p.cfg.MaxDrain,
 			}
 		}
 	}

@@ -216,8 +216,8 @@ func TestAFullLineRefusesWithFigures(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t, redistest.FreeAddr(t))
-	_, err := producer.New(rdb, producer.Config{Queue: "a b", MaxWaiting: -1, StreamLength: -1})
-	for _, field := range []string{"Queue", "MaxWaiting", "StreamLength"} {
+	_, err := producer.New(rdb, producer.Config{Queue: "a b", MaxWaiting: -1, MaxDrain: -1, StreamLength: -1})
+	for _, field := range []string{"Queue", "MaxWaiting", "MaxDrain", "StreamLength"} {
 		assert.ErrorContains(t, err, field)
 	}
 	_, err = producer.New(nil, producer.Config{})

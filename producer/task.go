@@ -15,7 +15,7 @@ import (
 var (
 	//go:embed get.lua
 	getLua    string
-	getScript = redis.NewScript(getLua)
+	getScript = redis.NewScript(paceLua + getLua)
 )
 
 // ErrNotFound means that there is no job of that id or key: there never was one, or it has ended and is not kept. The stream
@@ -38,6 +38,16 @@ const (
 	StateEnded State = "ended"
 )
 
+// Stop is what keeps a page from sending.
+type Stop string
+
+const (
+	// StopPause is for a pause, of the page or of all pages, that ends by itself.
+	StopPause Stop = "pause"
+	// StopHold is for a hold, of the page or of all pages: a person has to end it.
+	StopHold Stop = "hold"
+)
+
 // states are asynq's, by their names in a task.
 var states = map[string]State{
 	"aggregating": StateWaiting, "pending": StateWaiting, "scheduled": StateScheduled, "retry": StateRetrying,
@@ -55,6 +65,12 @@ type JobInfo struct {
 	// Place is its place in the line, from 1; 0 outside of the lines. Jobs that wait for another one to the same recipient
 	// stand behind all that can go.
 	Place int64
+	// ETA is when its turn comes at the latest, if its page is sent at the configured pace from now, or from the end of its
+	// pause, on. Jobs of the other lane and of side lines are not reckoned with, nor are daily budgets and a pace that is slowed
+	// down. Zero outside of the lines, on a page that is held, as long as no worker has set the pace, and beyond a century.
+	ETA time.Time
+	// Stopped is what keeps the page of a job in a line from sending; empty if nothing does.
+	Stopped Stop
 	// At is when a scheduled or retrying job is wanted again; zero for all others.
 	At time.Time
 	// Attempts is how often it was tried and failed.
@@ -70,11 +86,11 @@ type JobInfo struct {
 // Get tells where a job is, in one round trip. The error is [ErrNotFound] if there is none of that id.
 func (p *Producer) Get(ctx context.Context, id string) (JobInfo, error) {
 	answer, err := getScript.Run(ctx, p.rdb,
-		[]string{p.keys.Task(id), p.keys.Scheduled(), p.keys.Retry()}, id, p.keys.Line("")).StringSlice()
+		[]string{p.keys.Task(id), p.keys.Scheduled(), p.keys.Retry()}, id, p.keys.Line(""), p.keys.Own("")).StringSlice()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return JobInfo{}, fmt.Errorf("job %s: %w", id, ErrNotFound)
-	case err == nil && len(answer) != 7:
+	case err == nil && len(answer) != 9:
 		err = fmt.Errorf("the script answered %d values", len(answer))
 	}
 	if err != nil {
@@ -89,13 +105,15 @@ func (p *Producer) Get(ctx context.Context, id string) (JobInfo, error) {
 
 // readInfo reads what get.lua answered.
 func readInfo(id string, answer []string) (JobInfo, error) {
-	state, raw, line, place, at, cancel, result := answer[0], answer[1], answer[2], answer[3], answer[4], answer[5], answer[6]
+	state, raw, line, place, at, cancel := answer[0], answer[1], answer[2], answer[3], answer[4], answer[5]
+	result, eta, stop := answer[6], answer[7], answer[8]
 	m, err := readMessage(raw)
 	if err != nil {
 		return JobInfo{}, err
 	}
 	info := JobInfo{
 		ID: id, State: states[state], Attempts: m.retried, LastError: m.lastError, CancelAsked: cancel == "1",
+		Stopped: Stop(stop),
 	}
 	info.Job, _ = ParseJob(m.payload) // what is no job is shown as none
 	info.Line, _ = ParseLine(line)
@@ -108,6 +126,11 @@ func readInfo(id string, answer []string) (JobInfo, error) {
 			return JobInfo{}, err
 		}
 		info.At = time.Unix(int64(seconds), 0)
+	}
+	if us, err := strconv.ParseInt(eta, 10, 64); err != nil {
+		return JobInfo{}, err
+	} else if us > 0 {
+		info.ETA = time.UnixMicro(us)
 	}
 	if info.State == StateEnded {
 		info.Outcome = readResult(result, m.payload)

@@ -78,6 +78,22 @@ failed attempts  2
 last error       code 2 [2J`, jobText(info))
 }
 
+func TestJobTextOfOneThatWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	info := producer.JobInfo{
+		ID: "x", State: producer.StateWaiting, Line: producer.Line{PageID: "1001", Lane: producer.LaneBulk}, Place: 54,
+		ETA: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC), Stopped: producer.StopPause,
+	}
+	assert.Equal(t, `job                     x
+─────────────────────────────────────────────
+state                   waiting
+line                    1001:bulk
+place in line           54
+expected by (UTC)       2026-11-24 09:05:00
+its page is stopped by  pause
+failed attempts         0`, jobText(info))
+}
+
 func TestJobCancel(t *testing.T) {
 	t.Parallel()
 	url, rdb := startRedis(t)

@@ -54,6 +54,8 @@ type jobView struct {
 	State       producer.State    `json:"state"`
 	Line        string            `json:"line,omitempty"`
 	Place       int64             `json:"place,omitempty"`
+	ETA         time.Time         `json:"eta,omitzero"`
+	Stopped     producer.Stop     `json:"stopped,omitempty"`
 	At          time.Time         `json:"at,omitzero"`
 	Attempts    int               `json:"attempts"`
 	LastError   string            `json:"last_error,omitempty"`
@@ -64,7 +66,7 @@ type jobView struct {
 
 func viewOf(i producer.JobInfo) jobView {
 	v := jobView{
-		ID: i.ID, State: i.State, Place: i.Place, At: i.At, Attempts: i.Attempts, LastError: i.LastError,
+		ID: i.ID, State: i.State, Place: i.Place, ETA: i.ETA, Stopped: i.Stopped, At: i.At, Attempts: i.Attempts, LastError: i.LastError,
 		CancelAsked: i.CancelAsked, Outcome: i.Outcome, Job: i.Job,
 	}
 	if i.Line.PageID != "" {
@@ -92,6 +94,10 @@ func jobText(i producer.JobInfo) string {
 	if i.Place > 0 {
 		row("place in line", fmt.Sprint(i.Place))
 	}
+	if !i.ETA.IsZero() {
+		row("expected by (UTC)", stamp(i.ETA))
+	}
+	row("its page is stopped by", string(i.Stopped))
 	if !i.At.IsZero() {
 		row("wanted at (UTC)", stamp(i.At))
 	}
