@@ -4,10 +4,10 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench redis
+.PHONY: help demo build test lint bench chaos chaos-cut clients redis
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## send 300 sample messages at three paces, with everything built in
 	go run ./cmd/sendpace demo
@@ -15,15 +15,31 @@ demo: ## send 300 sample messages at three paces, with everything built in
 build: ## build ./.bin/sendpace
 	go build -trimpath -o $(BIN)/sendpace ./cmd/sendpace
 
-test: redis ## run all tests with the race detector
-	go test -race -shuffle=on -timeout 5m ./...
+test: redis ## run all tests with the race detector, one package at a time: some hold a pace
+	go test -race -shuffle=on -p 1 -timeout 10m ./...
 
 lint: $(LINTER) ## check style, and which package may import which
 	$(LINTER) run ./...
 
 bench: redis ## measure pace and cost on a real Redis (about 4 minutes)
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./worker
-	go test -run '^$$' -bench . ./sendapi ./producer ./worker/pace
+	go test -run '^$$' -bench . ./sendapi ./producer ./producer/gateway ./worker/pace
+
+# SEED=7 draws the same jobs and disturbances as an earlier run that printed 7.
+CHAOS := go test -count=1 -v -run '^TestChaos' ./worker/chaos
+
+chaos: redis ## break a fleet at random for 15 minutes, and judge it by what the platform saw
+	$(CHAOS) -parallel 1 -timeout 15m -args -scale full -seed $(or $(SEED),0)
+
+chaos-cut: redis ## the same in 3 minutes
+	$(CHAOS) -timeout 5m -args -scale cut -seed $(or $(SEED),0)
+
+# Public client libraries are no dependencies of Sendpace, and most machines that test it have no node.
+CLIENTS := producer/gateway/clienttest
+clients: ## send through the gateway with two public client libraries (needs node and npm)
+	@command -v npm >/dev/null || { echo 'npm is missing. Type: sudo apt-get install nodejs npm' >&2; exit 1; }
+	npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund
+	go test -count=1 -tags clients -run '^TestClient' ./producer/gateway
 
 # The tests use the redis-server in the PATH, and install one if there is none.
 redis:

@@ -8,16 +8,22 @@ type Config struct {
 	Redis Redis
 	// Graph is the API that messages are sent to.
 	Graph Graph
-	// Defaults are the rates of every page that sets none of its own.
+	// Defaults are the limits of every page that sets none of its own.
 	Defaults Rates
+	// App are the limits of all pages together.
+	App App
 	// Pages are the pages that can be sent from.
 	Pages []Page
 	// Worker is how a sending process works.
 	Worker Worker
+	// Outcomes is what is kept of jobs that ended.
+	Outcomes Outcomes
 	// Log is how a process reports what it does.
 	Log Log
 	// Monitor is the web view of the queue.
 	Monitor Monitor
+	// Gateway takes calls of the Send API for the queue.
+	Gateway Gateway
 }
 
 // Redis is the section redis.
@@ -35,14 +41,26 @@ type Graph struct {
 	Version string
 }
 
-// Rates are limits in sends a second. A rate of zero means: not set here.
+// App is the section app.
+type App struct {
+	// DailyBudget is how many sends all pages together make in any 24 hours; 0 is no limit.
+	DailyBudget int
+}
+
+// Rates are the limits of a page. Zero means: not set here.
 type Rates struct {
-	// Rate holds for all lanes of a page together.
+	// Rate is sends a second of all lanes of a page together.
 	Rate float64
-	// BulkRate holds for the bulk lane.
+	// BulkRate is sends a second of the bulk lane.
 	BulkRate float64
-	// MediaRate holds for audio and video.
+	// MediaRate is sends a second of audio and video.
 	MediaRate float64
+	// RepliesPerHour is private replies to comments and posts an hour.
+	RepliesPerHour float64
+	// ThreadInterval is the least time between two messages to one recipient.
+	ThreadInterval time.Duration
+	// DailyBudget is how many sends a page makes in any 24 hours; 0 in Default is no limit.
+	DailyBudget int
 }
 
 // Page is one Facebook Page to send from.
@@ -65,11 +83,24 @@ type Worker struct {
 	MaxAttempts int
 	// Margin is the share of each limit that is left unused, so that jitter never shows as one send too many.
 	Margin float64
+	// Adaptive lets the pace follow what the platform says: it climbs back after a pause, and slows down as usage nears its
+	// limit.
+	Adaptive bool
 	// SendTimeout is how long a call waits for its answer.
 	SendTimeout time.Duration
 	// ShutdownTimeout is how long sends in flight may take to finish when the process is asked to end. It is
 	// above SendTimeout: a send that is cut off has an unknown outcome.
 	ShutdownTimeout time.Duration
+	// OnUnknown is resend or never: what becomes of a job that says nothing of it when nobody can know whether it was sent.
+	OnUnknown string
+	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached; zero means that each job is tried.
+	SuppressFor time.Duration
+}
+
+// Outcomes is the section outcomes.
+type Outcomes struct {
+	// Max is about how many outcome records are kept, the newest.
+	Max int
 }
 
 // Log is the section log.
@@ -86,21 +117,39 @@ type Monitor struct {
 	Addr string
 }
 
+// Gateway is the section gateway.
+type Gateway struct {
+	// Addr is the host and port to listen on.
+	Addr string
+	// APIKeys are accepted in place of a page's token, for every page.
+	APIKeys []Secret
+	// Rate is how many calls a second each token and each key may make; 0 is no limit.
+	Rate int
+	// MaxBody bounds a call's body apart from files, in bytes.
+	MaxBody int
+	// MaxWaiting is how many jobs may wait in a page's lane before further ones are refused; 0 is no limit.
+	MaxWaiting int
+}
+
 // Default returns the configuration that applies if nothing is said.
 func Default() *Config {
 	return &Config{
 		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379")},
 		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0"},
-		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10},
+		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10, RepliesPerHour: 750, ThreadInterval: 250 * time.Millisecond},
 		Worker: Worker{
 			Concurrency:     250,
 			MaxAttempts:     8,
 			Margin:          0.005,
+			Adaptive:        true,
 			SendTimeout:     15 * time.Second,
 			ShutdownTimeout: 90 * time.Second,
+			OnUnknown:       "resend",
 		},
-		Log:     Log{Level: "info", Format: "auto"},
-		Monitor: Monitor{Addr: "127.0.0.1:8080"},
+		Outcomes: Outcomes{Max: 100_000},
+		Log:      Log{Level: "info", Format: "auto"},
+		Monitor:  Monitor{Addr: "127.0.0.1:8080"},
+		Gateway:  Gateway{Addr: "127.0.0.1:8090", Rate: 1000, MaxBody: 1 << 20},
 	}
 }
 
@@ -114,7 +163,7 @@ func (c *Config) Page(id string) (Page, bool) {
 	return Page{}, false
 }
 
-// Rates returns the rates that apply to a page: its own where it has them, else the defaults. A page that is
+// Rates returns the limits that apply to a page: its own where it has them, else the defaults. A page that is
 // not configured has the defaults.
 func (c *Config) Rates(id string) Rates {
 	page, _ := c.Page(id)
@@ -122,12 +171,16 @@ func (c *Config) Rates(id string) Rates {
 		Rate:      own(page.Rates.Rate, c.Defaults.Rate),
 		BulkRate:  own(page.Rates.BulkRate, c.Defaults.BulkRate),
 		MediaRate: own(page.Rates.MediaRate, c.Defaults.MediaRate),
+
+		RepliesPerHour: own(page.Rates.RepliesPerHour, c.Defaults.RepliesPerHour),
+		ThreadInterval: own(page.Rates.ThreadInterval, c.Defaults.ThreadInterval),
+		DailyBudget:    own(page.Rates.DailyBudget, c.Defaults.DailyBudget),
 	}
 }
 
-func own(rate, fallback float64) float64 {
-	if rate > 0 {
-		return rate
+func own[N int | float64 | time.Duration](value, fallback N) N {
+	if value > 0 {
+		return value
 	}
 	return fallback
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/stretchr/testify/assert"
@@ -46,14 +47,14 @@ func TestAPagesOwnRatesComeFirst(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Pages = []config.Page{
-		{ID: "1"}, {ID: "2", Rates: config.Rates{Rate: 5}}, {ID: "3", Rates: config.Rates{Rate: 3, BulkRate: 2, MediaRate: 1}},
+		{ID: "1"}, {ID: "2", Rates: config.Rates{Rate: 5, ThreadInterval: time.Second}}, {ID: "3", Rates: config.Rates{
+			Rate: 3, BulkRate: 2, MediaRate: 1, RepliesPerHour: 4, ThreadInterval: time.Minute, DailyBudget: 6,
+		}},
 	}
-	for id, want := range map[string]config.Rates{
-		"1": {Rate: 30, BulkRate: 0.9, MediaRate: 10},
-		"2": {Rate: 5, BulkRate: 0.9, MediaRate: 10},
-		"3": {Rate: 3, BulkRate: 2, MediaRate: 1},
-		"9": {Rate: 30, BulkRate: 0.9, MediaRate: 10},
-	} {
+	defaults := cfg.Defaults
+	second := defaults
+	second.Rate, second.ThreadInterval = 5, time.Second
+	for id, want := range map[string]config.Rates{"1": defaults, "2": second, "3": cfg.Pages[2].Rates, "9": defaults} {
 		assert.Equal(t, want, cfg.Rates(id), id)
 	}
 	page, ok := cfg.Page("2")

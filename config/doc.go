@@ -5,27 +5,41 @@
 // These keys exist. Every one but the pages can be overridden from the environment, as
 // SENDPACE_<SECTION>_<KEY>; a variable that is set but empty counts as not set.
 //
-//	key                      default                     meaning
-//	redis.url                redis://127.0.0.1:6379      where the queue lives
-//	graph.base_url           https://graph.facebook.com  where messages are sent to
-//	graph.version            v26.0                       Graph API version
-//	defaults.rate            30                          sends a second, all lanes of a page together
-//	defaults.bulk_rate       0.9                         sends a second in a page's bulk lane
-//	defaults.media_rate      10                          audio and video sends a second of a page
-//	worker.concurrency       250                         sends in flight at once, per process
-//	worker.max_attempts      8                           attempts before a job ends as failed
-//	worker.margin            0.005                       the share of each limit that is left unused
-//	worker.send_timeout      15s                         longest wait for the Send API's answer
-//	worker.shutdown_timeout  1m30s                       time that sends in flight get to finish
-//	log.level                info                        trace, debug, info, warn or error
-//	log.format               auto                        json, console, or auto: console on a terminal
-//	monitor.addr             127.0.0.1:8080              where the monitor listens
+//	key                        default                     meaning
+//	redis.url                  redis://127.0.0.1:6379      where the queue lives
+//	graph.base_url             https://graph.facebook.com  where messages are sent to
+//	graph.version              v26.0                       Graph API version
+//	defaults.rate              30                          sends a second, all lanes of a page together
+//	defaults.bulk_rate         0.9                         sends a second in a page's bulk lane
+//	defaults.media_rate        10                          audio and video sends a second of a page
+//	defaults.replies_per_hour  750                         private replies to comments and posts an hour, of a page
+//	defaults.thread_interval   250ms                       least time between two messages to one recipient
+//	defaults.daily_budget      0                           sends of a page in any 24 hours; 0: no limit
+//	app.daily_budget           0                           sends of all pages together in any 24 hours; 0: no limit
+//	worker.concurrency         250                         sends in flight at once, per process
+//	worker.max_attempts        8                           attempts before a job ends as failed
+//	worker.margin              0.005                       the share of each limit that is left unused
+//	worker.adaptive            true                        climb back after a pause, slow down as usage nears its limit
+//	worker.send_timeout        15s                         longest wait for the Send API's answer
+//	worker.shutdown_timeout    1m30s                       time that sends in flight get to finish
+//	worker.on_unknown          resend                      resend or never: a message that may have been sent
+//	worker.suppress_for        0s                          how long a person who cannot be reached is left alone
+//	outcomes.max               100000                      about how many outcome records are kept
+//	log.level                  info                        trace, debug, info, warn or error
+//	log.format                 auto                        json, console, or auto: console on a terminal
+//	monitor.addr               127.0.0.1:8080              where the monitor listens
+//	gateway.addr               127.0.0.1:8090              where the gateway listens
+//	gateway.api_keys           none                        keys that the gateway takes in place of a page's token
+//	gateway.rate               1000                        calls a second of each token and key; 0: no limit
+//	gateway.max_body           1048576                     bytes of a call to the gateway, apart from files
+//	gateway.max_waiting        0                           jobs that may wait in a page's lane; 0: no limit
 //
 // Each entry of pages has an id, a token as access_token or access_token_file, and optionally
-// app_secret or app_secret_file and its own rate, bulk_rate and media_rate.
+// app_secret or app_secret_file and its own rate, bulk_rate, media_rate, replies_per_hour, thread_interval and
+// daily_budget.
 //
 // SENDPACE_CONFIG may name the file. In it, ${VAR} in a value is replaced from the environment; $${ stands for a
-// plain ${. A file that a key names is looked for beside the configuration file.
+// plain ${. gateway.api_keys is a list; in the environment its keys have commas between them. A file that a key names is looked for beside the configuration file.
 //
 // Load reports every problem at once, each by its key and with what to type instead. No problem, warning or
 // printed [Config] repeats a value that could be a secret.

@@ -29,11 +29,11 @@ pages:
 		panic(err)
 	}
 	page, _ := cfg.Page("1001")
-	fmt.Println(page.ID, page.AccessToken, cfg.Rates("1001"))
+	fmt.Println(page.ID, page.AccessToken, cfg.Rates("1001").Rate, cfg.Rates("1001").BulkRate)
 	for _, w := range warnings {
 		fmt.Println(w)
 	}
 	// Output:
-	// 1001 [secret] {50 0.9 10}
+	// 1001 [secret] 50 0.9
 	// pages[0].rate: above 40 a second the page's inbox stops showing new messages
 }

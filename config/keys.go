@@ -59,6 +59,8 @@ func show(v any) string {
 	switch v := v.(type) {
 	case Secret:
 		return v.Reveal()
+	case []Secret:
+		return noKeys
 	case time.Duration:
 		return short(v)
 	}
@@ -72,17 +74,30 @@ var fields = []field[Config]{
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),
 	key("defaults.bulk_rate", func(c *Config) *float64 { return &c.Defaults.BulkRate }, rate),
 	key("defaults.media_rate", func(c *Config) *float64 { return &c.Defaults.MediaRate }, rate),
+	key("defaults.replies_per_hour", func(c *Config) *float64 { return &c.Defaults.RepliesPerHour }, rate),
+	key("defaults.thread_interval", func(c *Config) *time.Duration { return &c.Defaults.ThreadInterval }, threadInterval),
+	key("defaults.daily_budget", func(c *Config) *int { return &c.Defaults.DailyBudget }, between(0, maxBudget)),
+	key("app.daily_budget", func(c *Config) *int { return &c.App.DailyBudget }, between(0, maxBudget)),
 	key("worker.concurrency", func(c *Config) *int { return &c.Worker.Concurrency }, between(1, 10_000)),
 	key("worker.max_attempts", func(c *Config) *int { return &c.Worker.MaxAttempts }, between(1, 100)),
 	key("worker.margin", func(c *Config) *float64 { return &c.Worker.Margin }, share),
+	key("worker.adaptive", func(c *Config) *bool { return &c.Worker.Adaptive }, yesOrNo),
 	key("worker.send_timeout", func(c *Config) *time.Duration { return &c.Worker.SendTimeout },
 		length(100*time.Millisecond, 10*time.Minute)),
 	key("worker.shutdown_timeout", func(c *Config) *time.Duration { return &c.Worker.ShutdownTimeout },
 		length(time.Second, 20*time.Minute)),
+	key("worker.on_unknown", func(c *Config) *string { return &c.Worker.OnUnknown }, oneOf("resend", "never")),
+	key("worker.suppress_for", func(c *Config) *time.Duration { return &c.Worker.SuppressFor }, length(0, 90*24*time.Hour)),
+	key("outcomes.max", func(c *Config) *int { return &c.Outcomes.Max }, between(1000, 100_000_000)),
 	key("log.level", func(c *Config) *string { return &c.Log.Level },
 		oneOf("trace", "debug", "info", "warn", "error")),
 	key("log.format", func(c *Config) *string { return &c.Log.Format }, oneOf("json", "console", "auto")),
 	key("monitor.addr", func(c *Config) *string { return &c.Monitor.Addr }, listenAddr),
+	key("gateway.addr", func(c *Config) *string { return &c.Gateway.Addr }, listenAddr),
+	key("gateway.api_keys", func(c *Config) *[]Secret { return &c.Gateway.APIKeys }, apiKeys),
+	key("gateway.rate", func(c *Config) *int { return &c.Gateway.Rate }, between(0, 1_000_000)),
+	key("gateway.max_body", func(c *Config) *int { return &c.Gateway.MaxBody }, between(1<<10, 64<<20)),
+	key("gateway.max_waiting", func(c *Config) *int { return &c.Gateway.MaxWaiting }, between(0, 1_000_000_000)),
 }
 
 // pageEntry is one element of pages as it is written.
@@ -101,6 +116,9 @@ var pageFields = []field[pageEntry]{
 	key("rate", func(p *pageEntry) *float64 { return &p.page.Rates.Rate }, rate),
 	key("bulk_rate", func(p *pageEntry) *float64 { return &p.page.Rates.BulkRate }, rate),
 	key("media_rate", func(p *pageEntry) *float64 { return &p.page.Rates.MediaRate }, rate),
+	key("replies_per_hour", func(p *pageEntry) *float64 { return &p.page.Rates.RepliesPerHour }, rate),
+	key("thread_interval", func(p *pageEntry) *time.Duration { return &p.page.Rates.ThreadInterval }, threadInterval),
+	key("daily_budget", func(p *pageEntry) *int { return &p.page.Rates.DailyBudget }, between(1, maxBudget)),
 }
 
 func names[S any](fields []field[S]) []string {

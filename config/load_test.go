@@ -52,7 +52,8 @@ func TestAFileMaySetEverything(t *testing.T) {
 	cfg, warnings, err := load(t, `
 redis: {url: "rediss://u:p@cache.example:6380/2"}
 graph: {base_url: "http://127.0.0.1:9090/", version: v27.1}
-defaults: {rate: 20, bulk_rate: 0.5, media_rate: 5}
+defaults: {rate: 20, bulk_rate: 0.5, media_rate: 5, replies_per_hour: 100, thread_interval: 1s, daily_budget: 5000}
+app: {daily_budget: 9000}
 pages:
   - id: 1001
     access_token: EAAB1
@@ -62,29 +63,61 @@ pages:
     rate: 35.5
     bulk_rate: 2
     media_rate: 1
-worker: {concurrency: 10, max_attempts: 3, margin: 0, send_timeout: 5s, shutdown_timeout: 1m30s}
+    replies_per_hour: 10
+    thread_interval: 2s
+    daily_budget: 50
+worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s,
+  on_unknown: never, suppress_for: 720h}
+outcomes: {max: 5000}
 log: {level: Debug, format: json}
 monitor: {addr: "127.0.0.1:8081"}
-`)
+gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000}
+`, "KEY=another-key-of-an-application")
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 	assert.Equal(t, &config.Config{
-		Redis:    config.Redis{URL: config.NewSecret("rediss://u:p@cache.example:6380/2")},
-		Graph:    config.Graph{BaseURL: "http://127.0.0.1:9090", Version: "v27.1"},
-		Defaults: config.Rates{Rate: 20, BulkRate: 0.5, MediaRate: 5},
+		Redis: config.Redis{URL: config.NewSecret("rediss://u:p@cache.example:6380/2")},
+		Graph: config.Graph{BaseURL: "http://127.0.0.1:9090", Version: "v27.1"},
+		Defaults: config.Rates{
+			Rate: 20, BulkRate: 0.5, MediaRate: 5, RepliesPerHour: 100, ThreadInterval: time.Second, DailyBudget: 5000,
+		},
+		App: config.App{DailyBudget: 9000},
 		Pages: []config.Page{
 			{ID: "1001", AccessToken: config.NewSecret("EAAB1"), AppSecret: config.NewSecret("s1")},
 			{
 				ID: "100200300400500600", AccessToken: config.NewSecret("EAAB2"),
-				Rates: config.Rates{Rate: 35.5, BulkRate: 2, MediaRate: 1},
+				Rates: config.Rates{
+					Rate: 35.5, BulkRate: 2, MediaRate: 1, RepliesPerHour: 10, ThreadInterval: 2 * time.Second, DailyBudget: 50,
+				},
 			},
 		},
 		Worker: config.Worker{
 			Concurrency: 10, MaxAttempts: 3, SendTimeout: 5 * time.Second, ShutdownTimeout: 90 * time.Second,
+			OnUnknown: "never", SuppressFor: 720 * time.Hour,
 		},
-		Log:     config.Log{Level: "debug", Format: "json"},
-		Monitor: config.Monitor{Addr: "127.0.0.1:8081"},
+		Outcomes: config.Outcomes{Max: 5000},
+		Log:      config.Log{Level: "debug", Format: "json"},
+		Monitor:  config.Monitor{Addr: "127.0.0.1:8081"},
+		Gateway: config.Gateway{
+			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000,
+			APIKeys: []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("another-key-of-an-application")},
+		},
 	}, cfg)
+}
+
+func TestAPIKeysFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[string][]config.Secret{
+		"none":             nil,
+		"0123456789abcdef": {config.NewSecret("0123456789abcdef")},
+		"0123456789abcdef, fedcba9876543210": {
+			config.NewSecret("0123456789abcdef"), config.NewSecret("fedcba9876543210"),
+		},
+	} {
+		cfg, _, err := load(t, "gateway: {api_keys: [a-key-of-the-file]}", "SENDPACE_GATEWAY_API_KEYS="+env)
+		require.NoError(t, err, env)
+		assert.Equal(t, want, cfg.Gateway.APIKeys, env)
+	}
 }
 
 func TestNothingSaidMeansTheDefaults(t *testing.T) {
@@ -288,4 +321,11 @@ func TestSecretsFromFiles(t *testing.T) {
 			assert.Equal(t, tt.want, cfg.Pages[0].AccessToken.Reveal())
 		})
 	}
+}
+
+func TestNoTimeNeedsNoUnit(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := load(t, "worker: {suppress_for: 0}")
+	require.NoError(t, err)
+	assert.Zero(t, cfg.Worker.SuppressFor)
 }

@@ -78,7 +78,7 @@ func between(lowest, highest int) parser[int] {
 
 func length(shortest, longest time.Duration) parser[time.Duration] {
 	return func(raw any) (time.Duration, string) {
-		s, _ := raw.(string)
+		s, _ := text(raw) // 0 needs no unit
 		d, err := time.ParseDuration(strings.TrimSpace(s))
 		if err != nil || d < shortest || d > longest {
 			return 0, fmt.Sprintf("must be a time with its unit, from %s to %s, such as 15s",
@@ -88,10 +88,33 @@ func length(shortest, longest time.Duration) parser[time.Duration] {
 	}
 }
 
-// short prints 10m where time.Duration prints 10m0s.
+// maxBudget is far above what any app may send in a day, and fits every counter.
+const maxBudget = 1_000_000_000_000
+
+// threadInterval reaches to one minute: a longer one would let answers come too late.
+func threadInterval(raw any) (time.Duration, string) {
+	return length(time.Millisecond, time.Minute)(raw)
+}
+
+func yesOrNo(raw any) (bool, string) {
+	switch v := raw.(type) {
+	case bool:
+		return v, ""
+	case string:
+		if s := strings.ToLower(strings.TrimSpace(v)); s == "true" || s == "false" {
+			return s == "true", ""
+		}
+	}
+	return false, "must be true or false"
+}
+
+// short prints 10m where time.Duration prints 10m0s, and 2h where it prints 2h0m0s.
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
 		s = s[:len(s)-2]
 	}
 	return s
@@ -162,6 +185,35 @@ func secret(raw any) (Secret, string) {
 		return Secret{}, "has a space, a line break or another character that no token has; paste it again, on one line"
 	}
 	return NewSecret(s), ""
+}
+
+const (
+	// noKeys stands for an empty list, where a value is needed.
+	noKeys = "none"
+	// minAPIKey keeps a key from being guessed: 16 characters drawn at random.
+	minAPIKey = 16
+)
+
+// apiKeys reads a list, or what the environment has of one: keys with commas between them.
+func apiKeys(raw any) ([]Secret, string) {
+	const must = "must be a list of keys of 16 characters or more without a space; make one with: openssl rand -hex 24"
+	list, isList := raw.([]any)
+	if s, ok := raw.(string); ok && strings.TrimSpace(s) != noKeys {
+		for key := range strings.SplitSeq(s, ",") {
+			list = append(list, key)
+		}
+	} else if !ok && !isList {
+		return nil, must
+	}
+	var keys []Secret
+	for _, entry := range list {
+		key, problem := secret(entry)
+		if problem != "" || len(key.Reveal()) < minAPIKey {
+			return nil, must
+		}
+		keys = append(keys, key)
+	}
+	return keys, ""
 }
 
 func fileName(raw any) (string, string) {

@@ -13,78 +13,93 @@ import (
 
 const source = "\npages: [{id: 1, access_token: t}]\n"
 
+const (
+	badRate     = "must be a number above 0: sends a second, such as 30 or 0.5"
+	badDuration = "must be a time with its unit, from 100ms to 10m, such as 15s"
+)
+
+// sayings are what is said of a file, by its text.
+var sayings = map[string]string{
+	// keys that do not exist
+	"rediss: {url: x}":         "rediss: there is no such key; did you mean redis?",
+	"redis: {uri: x}":          "redis.uri: there is no such key; did you mean url?",
+	"rate: 5":                  "rate: there is no such key; did you mean defaults.rate?",
+	"defaults: {bulkRate: 1}":  "defaults.bulkRate: there is no such key; did you mean bulk_rate?",
+	"defaults: {burst: 1}":     "defaults.burst: there is no such key; known here: rate, bulk_rate, media_rate",
+	"worker: {max_atempts: 1}": "worker.max_atempts: there is no such key; did you mean max_attempts?",
+	"redis.url: x":             "redis.url: there is no such key; did you mean redis.url?",
+	"pages: [{id: 1, access_token: t, token: t}]":     "pages[0].token: there is no such key; known here: id, access_token, ",
+	"pages: [{id: 1, access_token: t, ap_secret: t}]": "pages[0].ap_secret: there is no such key; did you mean app_secret?",
+	"\"a\\nb\": 1": "\"a\\nb\": there is no such key",
+	"5: 1":         "5: there is no such key",
+	// shapes
+	"redis: redis://x":       "redis: must hold keys of its own, one a line and indented: url",
+	"pages: {id: 1}":         "pages: must be a list; begin each page with - id:",
+	"pages: [1001]":          "pages[0]: must hold keys of its own, one a line and indented: id, access_token",
+	"pages:\n-\n":            "pages[0]: is empty; give it an id and an access_token, or take it away",
+	"log:\n  level:\n":       "log.level: has no value; type one, or take the line away",
+	"log: {level: [info]}":   "log.level: must be one of trace, debug, info, warn, error",
+	"defaults: {rate: {}}":   "defaults.rate: " + badRate,
+	"just text":              "is not a list of keys; begin as in redis: {url: \"redis://127.0.0.1:6379\"}",
+	"- a\n- b":               "is not a list of keys; begin as in",
+	"a: b: c":                "is not valid YAML: mapping values are not allowed in this context",
+	"log: {}\nlog: {}":       "is not valid YAML: line 2: mapping key \"log\" already defined at line 1",
+	"pages: *token_of_page":  "is not valid YAML; check its indentation and quotes",
+	"pages: [{{secret}: 1}]": "is not valid YAML; check its indentation and quotes",
+	// rates
+	"defaults: {rate: 0}":                             "defaults.rate: " + badRate,
+	"defaults: {rate: -1}":                            "defaults.rate: " + badRate,
+	"defaults: {rate: .inf}":                          "defaults.rate: " + badRate,
+	"defaults: {rate: .nan}":                          "defaults.rate: " + badRate,
+	"defaults: {rate: 30/s}":                          "defaults.rate: " + badRate,
+	"defaults: {media_rate: yes}":                     "defaults.media_rate: " + badRate,
+	"pages: [{id: 1, access_token: t, bulk_rate: 0}]": "pages[0].bulk_rate: " + badRate,
+	// pages
+	"pages: [{access_token: t}]":                 "pages[0].id: is missing; type the page's number",
+	"pages: [{id: main, access_token: t}]":       "pages[0].id: must be the page's number, at most 32 digits, such as 1001",
+	"pages: [{id: 1.5, access_token: t}]":        "pages[0].id: must be the page's number",
+	"pages: [{id: 2020-01-01, access_token: t}]": "pages[0].id: must be the page's number",
+	"pages: [{id: 1}]":                           "pages[0].access_token: is missing; type access_token: ${VAR}, or access_token_file: FILE",
+	"pages: [{id: 1, access_token: ''}]":         "pages[0].access_token: is empty; type the value, or ${VAR}",
+	"pages: [{id: 1, access_token: 'a b'}]":      "pages[0].access_token: has a space, a line break or another character",
+	"pages: [{id: 1, access_token_file: ''}]":    "pages[0].access_token_file: must be the name of a file",
+	"pages: [{id: 1, access_token: a}, {id: '1', access_token: b}]": "pages[1].id: is the same as that of pages[0]; " +
+		"make one entry of the two",
+	// worker
+	"worker: {concurrency: 0}":       "worker.concurrency: must be a whole number from 1 to 10000",
+	"worker: {concurrency: 2.5}":     "worker.concurrency: must be a whole number from 1 to 10000",
+	"worker: {max_attempts: 1000}":   "worker.max_attempts: must be a whole number from 1 to 100",
+	"worker: {margin: 0.5}":          "worker.margin: must be a share from 0 to 0.2; type 0.005 for half a percent",
+	"worker: {margin: .nan}":         "worker.margin: must be a share from 0 to 0.2",
+	"worker: {send_timeout: 15}":     "worker.send_timeout: " + badDuration,
+	"worker: {send_timeout: -5s}":    "worker.send_timeout: " + badDuration,
+	"worker: {send_timeout: 90s}":    "worker.shutdown_timeout: must be above worker.send_timeout, which is 1m30s",
+	"worker: {shutdown_timeout: 5s}": "worker.shutdown_timeout: must be above worker.send_timeout, which is 15s",
+	"worker: {on_unknown: maybe}":    "worker.on_unknown: must be one of resend, never",
+	"worker: {suppress_for: 2161h}":  "worker.suppress_for: must be a time with its unit, from 0s to 2160h, such as 15s",
+	"worker: {suppress_for: 5}":      "worker.suppress_for: must be a time with its unit",
+	// the rest
+	"outcomes: {max: 10}":                    "outcomes.max: must be a whole number from 1000 to 100000000",
+	"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'https://u:p@graph'}": "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'ftp://graph'}":       "graph.base_url: must be a web address without query or password",
+	"graph: {version: 26}":                   "graph.version: must be a Graph API version, such as v26.0",
+	"log: {format: text}":                    "log.format: must be one of json, console, auto",
+	"monitor: {addr: '8080'}":                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"monitor: {addr: 'localhost:http'}":      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {addr: ':x'}":                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {api_keys: 7}":                 "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: [short]}":           "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: ['${NO_SUCH}']}":    "gateway.api_keys[0]: the variable NO_SUCH is not set",
+	"gateway: {rate: 0.5}":                   "gateway.rate: must be a whole number from 0 to 1000000",
+	"gateway: {max_body: 10}":                "gateway.max_body: must be a whole number from 1024 to 67108864",
+	"gateway: {max_waiting: -1}":             "gateway.max_waiting: must be a whole number from 0 to 1000000000",
+	"redis: {url: 'http://x'}":               "redis.url: must begin with redis://, rediss://",
+}
+
 func TestEachProblemSaysWhatToType(t *testing.T) {
 	t.Parallel()
-	const (
-		rate     = "must be a number above 0: sends a second, such as 30 or 0.5"
-		duration = "must be a time with its unit, from 100ms to 10m, such as 15s"
-	)
-	for text, want := range map[string]string{
-		// keys that do not exist
-		"rediss: {url: x}":         "rediss: there is no such key; did you mean redis?",
-		"redis: {uri: x}":          "redis.uri: there is no such key; did you mean url?",
-		"rate: 5":                  "rate: there is no such key; did you mean defaults.rate?",
-		"defaults: {bulkRate: 1}":  "defaults.bulkRate: there is no such key; did you mean bulk_rate?",
-		"defaults: {burst: 1}":     "defaults.burst: there is no such key; known here: rate, bulk_rate, media_rate",
-		"worker: {max_atempts: 1}": "worker.max_atempts: there is no such key; did you mean max_attempts?",
-		"redis.url: x":             "redis.url: there is no such key; did you mean redis.url?",
-		"pages: [{id: 1, access_token: t, token: t}]":     "pages[0].token: there is no such key; known here: id, access_token, ",
-		"pages: [{id: 1, access_token: t, ap_secret: t}]": "pages[0].ap_secret: there is no such key; did you mean app_secret?",
-		"\"a\\nb\": 1": "\"a\\nb\": there is no such key",
-		"5: 1":         "5: there is no such key",
-		// shapes
-		"redis: redis://x":       "redis: must hold keys of its own, one a line and indented: url",
-		"pages: {id: 1}":         "pages: must be a list; begin each page with - id:",
-		"pages: [1001]":          "pages[0]: must hold keys of its own, one a line and indented: id, access_token",
-		"pages:\n-\n":            "pages[0]: is empty; give it an id and an access_token, or take it away",
-		"log:\n  level:\n":       "log.level: has no value; type one, or take the line away",
-		"log: {level: [info]}":   "log.level: must be one of trace, debug, info, warn, error",
-		"defaults: {rate: {}}":   "defaults.rate: " + rate,
-		"just text":              "is not a list of keys; begin as in redis: {url: \"redis://127.0.0.1:6379\"}",
-		"- a\n- b":               "is not a list of keys; begin as in",
-		"a: b: c":                "is not valid YAML: mapping values are not allowed in this context",
-		"log: {}\nlog: {}":       "is not valid YAML: line 2: mapping key \"log\" already defined at line 1",
-		"pages: *token_of_page":  "is not valid YAML; check its indentation and quotes",
-		"pages: [{{secret}: 1}]": "is not valid YAML; check its indentation and quotes",
-		// rates
-		"defaults: {rate: 0}":                             "defaults.rate: " + rate,
-		"defaults: {rate: -1}":                            "defaults.rate: " + rate,
-		"defaults: {rate: .inf}":                          "defaults.rate: " + rate,
-		"defaults: {rate: .nan}":                          "defaults.rate: " + rate,
-		"defaults: {rate: 30/s}":                          "defaults.rate: " + rate,
-		"defaults: {media_rate: yes}":                     "defaults.media_rate: " + rate,
-		"pages: [{id: 1, access_token: t, bulk_rate: 0}]": "pages[0].bulk_rate: " + rate,
-		// pages
-		"pages: [{access_token: t}]":                 "pages[0].id: is missing; type the page's number",
-		"pages: [{id: main, access_token: t}]":       "pages[0].id: must be the page's number, at most 32 digits, such as 1001",
-		"pages: [{id: 1.5, access_token: t}]":        "pages[0].id: must be the page's number",
-		"pages: [{id: 2020-01-01, access_token: t}]": "pages[0].id: must be the page's number",
-		"pages: [{id: 1}]":                           "pages[0].access_token: is missing; type access_token: ${VAR}, or access_token_file: FILE",
-		"pages: [{id: 1, access_token: ''}]":         "pages[0].access_token: is empty; type the value, or ${VAR}",
-		"pages: [{id: 1, access_token: 'a b'}]":      "pages[0].access_token: has a space, a line break or another character",
-		"pages: [{id: 1, access_token_file: ''}]":    "pages[0].access_token_file: must be the name of a file",
-		"pages: [{id: 1, access_token: a}, {id: '1', access_token: b}]": "pages[1].id: is the same as that of pages[0]; " +
-			"make one entry of the two",
-		// worker
-		"worker: {concurrency: 0}":       "worker.concurrency: must be a whole number from 1 to 10000",
-		"worker: {concurrency: 2.5}":     "worker.concurrency: must be a whole number from 1 to 10000",
-		"worker: {max_attempts: 1000}":   "worker.max_attempts: must be a whole number from 1 to 100",
-		"worker: {margin: 0.5}":          "worker.margin: must be a share from 0 to 0.2; type 0.005 for half a percent",
-		"worker: {margin: .nan}":         "worker.margin: must be a share from 0 to 0.2",
-		"worker: {send_timeout: 15}":     "worker.send_timeout: " + duration,
-		"worker: {send_timeout: -5s}":    "worker.send_timeout: " + duration,
-		"worker: {send_timeout: 90s}":    "worker.shutdown_timeout: must be above worker.send_timeout, which is 1m30s",
-		"worker: {shutdown_timeout: 5s}": "worker.shutdown_timeout: must be above worker.send_timeout, which is 15s",
-		// the rest
-		"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",
-		"graph: {base_url: 'https://u:p@graph'}": "graph.base_url: must be a web address without query or password",
-		"graph: {base_url: 'ftp://graph'}":       "graph.base_url: must be a web address without query or password",
-		"graph: {version: 26}":                   "graph.version: must be a Graph API version, such as v26.0",
-		"log: {format: text}":                    "log.format: must be one of json, console, auto",
-		"monitor: {addr: '8080'}":                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
-		"monitor: {addr: 'localhost:http'}":      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
-		"redis: {url: 'http://x'}":               "redis.url: must begin with redis://, rediss://",
-	} {
+	for text, want := range sayings {
 		got := problems(t, text)
 		require.Len(t, got, 1, "%s\n%s", text, strings.Join(got, "\n"))
 		assert.True(t, strings.HasPrefix(got[0], want), "%s\ngot:  %s\nwant: %s", text, got[0], want)
@@ -123,7 +138,7 @@ func TestNoProblemRepeatsAValue(t *testing.T) {
 		"defaults: {rate: %s}", "worker: {concurrency: %s, margin: %[1]s, send_timeout: %[1]s}", "pages: %s",
 		"pages: [%s]", "pages: [{id: %s, access_token: %[1]s}]", "pages: [{id: 1, access_token: '%s x'}]",
 		"pages: [{id: 1, access_token: '${%s'}]", "pages: [{id: 1, access_token_file: /%s}]", "log: {level: %s}",
-		"monitor: {addr: %s}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
+		"monitor: {addr: %s}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
 		"pages: !!binary '%s-'", "&%s a: *b",
 	} {
 		text = fmt.Sprintf(text, token)

@@ -43,7 +43,7 @@ func (l *loader) section(prefix string, known []string, raw any) map[string]any 
 			l.problem(prefix+"."+printable(name), "%s", unknown(below(prefix, known), name))
 			continue
 		}
-		if v, ok := l.scalar(full, values[name]); ok {
+		if v, ok := l.value(full, values[name]); ok {
 			out[name] = v
 		}
 	}
@@ -60,7 +60,8 @@ func below(prefix string, known []string) []string {
 	return list
 }
 
-func (l *loader) scalar(key string, raw any) (any, bool) {
+// value replaces variables in a value, or in each value of a list.
+func (l *loader) value(key string, raw any) (any, bool) {
 	switch v := raw.(type) {
 	case nil:
 		l.problem(key, "has no value; type one, or take the line away")
@@ -72,6 +73,13 @@ func (l *loader) scalar(key string, raw any) (any, bool) {
 			return nil, false
 		}
 		return s, true
+	case []any:
+		list, complete := make([]any, len(v)), true
+		for i, entry := range v {
+			value, ok := l.value(fmt.Sprintf("%s[%d]", key, i), entry)
+			list[i], complete = value, complete && ok
+		}
+		return list, complete
 	}
 	return raw, true
 }

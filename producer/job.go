@@ -34,23 +34,92 @@ const (
 	LaneBulk Lane = "bulk"
 )
 
-// Job is one unit of work: one send to one recipient. Its JSON form is the task payload and one line of an enqueue file.
+// Job is one unit of work: one send, or a sequence of sends, to one recipient. Its JSON form is the task payload and one line
+// of an enqueue file. Workers read the first fields of that form by their place, so their order here is part of it.
 type Job struct {
 	// PageID is the page that the message is sent from: digits. Required.
 	PageID string `json:"page_id"`
-	// Lane may be empty: the message decides then.
+	// Lane may be empty: the message decides then. Of a sequence, all messages must be answers to make it realtime.
 	Lane Lane `json:"lane,omitempty"`
-	// Request is the body of the Send API call. It is sent as it is, with the fields that Sendpace does not know. Required.
-	Request json.RawMessage `json:"request"`
+	// Broadcast names the mailing that the job is part of: 1 to 64 letters, digits, '_', '.' or '-'. Its jobs are counted
+	// together and can be cancelled together. Empty means none.
+	Broadcast string `json:"broadcast,omitempty"`
+	// Request is the body of the Send API call. It is sent as it is, with the fields that Sendpace does not know. Either it or
+	// Requests is required.
+	Request json.RawMessage `json:"request,omitempty"`
+	// Requests are the bodies of 2 to 50 calls to one recipient, which are made one after the other, each within the limits. No
+	// other message to that recipient goes between them, and after a crash the sequence goes on where it was. If one of them is
+	// audio or video, the whole sequence is held to the limit of those.
+	Requests []json.RawMessage `json:"requests,omitempty"`
 	// Key makes enqueueing idempotent: for 24 hours a second job of the same page with the same key is not stored, and
-	// the first one's id is returned. Empty means no such check. At most 256 bytes.
+	// the first one's id is returned, whatever became of that job. Empty means no such check. At most 256 bytes.
 	Key string `json:"key,omitempty"`
 	// SendAt is the earliest time of sending; zero means at once. A job that comes due joins the end of its line.
 	SendAt time.Time `json:"send_at,omitzero"`
 	// ExpiresAt is the time after which the message must not be sent any more; zero means never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// MaxAttempts is how often the job is tried before it fails, 1 to 100; zero means as often as the worker is set to.
+	MaxAttempts int `json:"max_attempts,omitempty"`
+	// OnUnknown says what happens when nobody can know whether a message was sent. Empty means [Resend].
+	OnUnknown UnknownPolicy `json:"on_unknown,omitempty"`
+	// Retention is how long the job can still be read with [Producer.Get] after it has ended, at most 90 days. Zero means
+	// not at all, or 24 hours for a job with a key; a part of a second counts as a whole one. The stream of outcomes has it
+	// either way.
+	Retention Duration `json:"retention,omitzero"`
 	// Meta is the application's own data. It travels with the job and is never sent.
 	Meta map[string]any `json:"meta,omitempty"`
+}
+
+// NewJob is a job that makes these calls from a page, in their order. All must be to one recipient. The error says that a request
+// has no JSON form, which is never the case for what the builders of package sendapi make; everything else is checked when the
+// job is enqueued.
+func NewJob(pageID string, calls ...*sendapi.Request) (Job, error) {
+	bodies := make([]json.RawMessage, len(calls))
+	for i, call := range calls {
+		var err error
+		if bodies[i], err = json.Marshal(call); err != nil {
+			return Job{}, fmt.Errorf("job: call %d: %w", i+1, err)
+		}
+	}
+	if len(bodies) == 1 {
+		return Job{PageID: pageID, Request: bodies[0]}, nil
+	}
+	return Job{PageID: pageID, Requests: bodies}, nil
+}
+
+// UnknownPolicy is what becomes of a job when nobody can know whether its message was sent: the answer to the call never
+// came, or the worker was killed while it waited for it.
+type UnknownPolicy string
+
+const (
+	// Resend sends the message again: it may arrive twice. The outcome says how often that happened.
+	Resend UnknownPolicy = "resend"
+	// NeverResend ends the job as [Unknown]: the message may not have arrived.
+	NeverResend UnknownPolicy = "never"
+)
+
+// Duration is a time span whose JSON form is a string such as "36h" or "90s".
+type Duration time.Duration
+
+// MarshalText writes the span as [time.Duration] does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what [time.ParseDuration] takes.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration; it looks like 36h or 90s", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Steps are the bodies of the calls that the job makes, in their order.
+func (j Job) Steps() []json.RawMessage {
+	if len(j.Requests) > 0 {
+		return j.Requests
+	}
+	return []json.RawMessage{j.Request}
 }
 
 // ParseJob reads a job from its JSON form. A field that a job does not have is an error; inside request every field is
@@ -90,110 +159,4 @@ func jsonError(err error) error {
 		return errors.New("job: invalid JSON: it ends too early")
 	}
 	return fmt.Errorf("job: %s", strings.TrimPrefix(err.Error(), "json: "))
-}
-
-// checked is a job that passed validation, with what was found out on the way.
-type checked struct {
-	job  Job
-	line Line
-	id   string
-	body []byte
-}
-
-// Validate reports every problem of the job at now as [sendapi.Problems], each with its JSON path, or nil. A job that
-// has expired is a problem.
-func (j Job) Validate(now time.Time) error {
-	_, problems := j.validate(now)
-	if len(problems) > 0 {
-		return problems
-	}
-	return nil
-}
-
-func (j Job) validate(now time.Time) (*sendapi.Request, sendapi.Problems) {
-	var ps sendapi.Problems
-	add := func(path, format string, args ...any) {
-		ps = append(ps, sendapi.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
-	}
-	switch {
-	case j.PageID == "":
-		add("page_id", "missing; it is the page that the message is sent from")
-	case !validPageID(j.PageID):
-		add("page_id", "must be the page's number, at most 32 digits")
-	}
-	if j.Lane != "" && j.Lane != LaneRealtime && j.Lane != LaneBulk {
-		add("lane", "must be %q or %q, or left out", LaneRealtime, LaneBulk)
-	}
-	if len(j.Key) > maxKeyBytes {
-		add("key", "%d bytes; the limit is %d", len(j.Key), maxKeyBytes)
-	}
-	if !j.ExpiresAt.IsZero() {
-		switch {
-		case !j.ExpiresAt.After(now):
-			add("expires_at", "has passed: it was %s", j.ExpiresAt.Format(time.RFC3339))
-		case !j.SendAt.IsZero() && !j.ExpiresAt.After(j.SendAt):
-			add("expires_at", "must be after send_at")
-		}
-	}
-	req, reqProblems := j.request()
-	return req, append(ps, reqProblems...)
-}
-
-// request parses and checks the Send API body; problem paths start with "request".
-func (j Job) request() (*sendapi.Request, sendapi.Problems) {
-	if len(j.Request) == 0 || string(j.Request) == "null" {
-		return nil, sendapi.Problems{{Path: "request", Message: "missing; it is the body of the Send API call"}}
-	}
-	req, err := sendapi.ParseRequest(j.Request)
-	if err != nil {
-		return nil, sendapi.Problems{{Path: "request", Message: err.Error()}}
-	}
-	var ps sendapi.Problems
-	if errors.As(req.Validate(), &ps) {
-		for i := range ps {
-			ps[i].Path = strings.TrimSuffix("request."+ps[i].Path, ".")
-		}
-	}
-	return req, ps
-}
-
-// check validates the job and works out where it belongs.
-func (j Job) check(now time.Time) (checked, error) {
-	req, problems := j.validate(now)
-	if len(problems) > 0 {
-		return checked{}, problems
-	}
-	if j.Lane == "" {
-		j.Lane = laneOf(req)
-	}
-	body, err := json.Marshal(j)
-	if err != nil {
-		return checked{}, sendapi.Problems{{Path: "meta", Message: err.Error()}}
-	}
-	if len(body) > MaxJobBytes {
-		return checked{}, sendapi.Problems{{
-			Path: "request", Message: fmt.Sprintf("the job has %d bytes; the limit is %d", len(body), MaxJobBytes),
-		}}
-	}
-	return checked{
-		job:  j,
-		line: Line{PageID: j.PageID, Lane: j.Lane, Media: req.Media()},
-		id:   newID(RecipientHash(j.PageID, req.Recipient.Address())),
-		body: body,
-	}, nil
-}
-
-// laneOf is the lane of a job that names none.
-func laneOf(req *sendapi.Request) Lane {
-	if req.Answer() {
-		return LaneRealtime
-	}
-	return LaneBulk
-}
-
-func validPageID(s string) bool {
-	if s == "" || len(s) > 32 {
-		return false
-	}
-	return strings.Trim(s, "0123456789") == ""
 }

@@ -3,24 +3,41 @@ package producer
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
-// Line names the waiting jobs of one page and lane. Audio and video have lines of their own, since the platform limits
-// them to a lower rate.
+// Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line. Workers take those that something
+// else than the lane's turn holds up aside into a side line, so that the others can go ahead.
 type Line struct {
 	PageID string
 	Lane   Lane
-	Media  bool
+	Side   Side
 }
 
-// String is the asynq group of the line: "<page>:<lane>", with ":media" behind it for audio and video.
+// Side is which side line of its lane a line is; empty for the lane's own.
+type Side string
+
+const (
+	// SideMedia holds jobs with audio or video.
+	SideMedia Side = "media"
+	// SideReply holds private replies.
+	SideReply Side = "reply"
+	// SideLater holds jobs whose recipient has just got a message.
+	SideLater Side = "later"
+)
+
+var sides = []Side{"", SideMedia, SideReply, SideLater}
+
+// String is the asynq group of the line: "<page>:<lane>", with ":<side>" behind it for a side line.
 func (l Line) String() string {
 	s := l.PageID + ":" + string(l.Lane)
-	if l.Media {
-		s += ":media"
+	if l.Side != "" {
+		s += ":" + string(l.Side)
 	}
 	return s
 }
@@ -28,52 +45,104 @@ func (l Line) String() string {
 // ParseLine reads the name of a line. ok is false for a group that is none.
 func ParseLine(group string) (l Line, ok bool) {
 	page, rest, _ := strings.Cut(group, ":")
-	lane, media, hasMedia := strings.Cut(rest, ":")
-	l = Line{PageID: page, Lane: Lane(lane), Media: hasMedia}
-	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) && (!hasMedia || media == "media")
+	lane, side, aside := strings.Cut(rest, ":")
+	l = Line{PageID: page, Lane: Lane(lane), Side: Side(side)}
+	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) &&
+		slices.Contains(sides, l.Side) && aside == (side != "")
 	return l, ok
 }
 
-// Route is where a job belongs and whom it is for: what a worker needs to know of a task before it may be sent.
+// Class is what a job's limits depend on beside its lane. It stands in the job's id.
+type Class byte
+
+const (
+	// ClassPlain is subject to no further limit.
+	ClassPlain Class = '-'
+	// ClassMedia has audio or video in it.
+	ClassMedia Class = 'm'
+	// ClassReply is a private reply to a comment or a post.
+	ClassReply Class = 'r'
+	// ClassBoth is a private reply with audio or video in it.
+	ClassBoth Class = 'b'
+)
+
+// classOf is the class of a job that makes these calls. All have one recipient, so the first says whether it is a reply.
+func classOf(reqs []*sendapi.Request) Class {
+	to := reqs[0].Recipient
+	reply := to.CommentID != "" || to.PostID != ""
+	media := false
+	for _, req := range reqs {
+		media = media || req.Media()
+	}
+	switch {
+	case reply && media:
+		return ClassBoth
+	case reply:
+		return ClassReply
+	case media:
+		return ClassMedia
+	}
+	return ClassPlain
+}
+
+// laneOf is the lane of a job that names none: realtime if every message is an answer that somebody waits for. A sender
+// action counts as one, but between messages it goes where they go.
+func laneOf(reqs []*sendapi.Request) Lane {
+	for _, req := range reqs {
+		if !req.Answer() {
+			return LaneBulk
+		}
+	}
+	return LaneRealtime
+}
+
+// Route is where a job belongs, what it is and whom it is for: what a worker needs to know of a task before it may be sent.
 type Route struct {
 	Line      Line
+	Class     Class
 	Recipient string // as RecipientHash makes it
 }
 
-// Route works out the job's line and recipient. The error is a [sendapi.Problems] if the request cannot be read or is
+// Route works out the job's line, class and recipient. The error is a [sendapi.Problems] if a request cannot be read or is
 // not valid.
 func (j Job) Route() (Route, error) {
-	req, problems := j.request()
+	var ps problems
+	reqs := j.requests(&ps)
 	if !validPageID(j.PageID) {
-		problems = append(problems, pageProblem)
+		ps.found = append(ps.found, pageProblem)
 	}
-	if len(problems) > 0 {
-		return Route{}, problems
+	if len(ps.found) > 0 {
+		return Route{}, ps.found
 	}
+	return j.route(reqs), nil
+}
+
+// route is Route for a job whose requests are valid.
+func (j Job) route(reqs []*sendapi.Request) Route {
 	lane := j.Lane
 	if lane != LaneRealtime && lane != LaneBulk {
-		lane = laneOf(req)
+		lane = laneOf(reqs)
 	}
 	return Route{
-		Line:      Line{PageID: j.PageID, Lane: lane, Media: req.Media()},
-		Recipient: RecipientHash(j.PageID, req.Recipient.Address()),
-	}, nil
+		Line:      Line{PageID: j.PageID, Lane: lane},
+		Class:     classOf(reqs),
+		Recipient: RecipientHash(j.PageID, reqs[0].Recipient.Address()),
+	}
 }
 
 // sortable is base32 whose text sorts as its bytes do.
-var sortable = base32.HexEncoding.WithPadding(base32.NoPadding)
+var sortable = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 // RecipientHash is a short hash, 8 characters, of a recipient's address at a page. Two recipients that share one are
 // merely not sent to at the same time.
 func RecipientHash(pageID, address string) string {
 	sum := sha256.Sum256([]byte(pageID + "\x00" + address))
-	return strings.ToLower(sortable.EncodeToString(sum[:5]))
+	return sortable.EncodeToString(sum[:5])
 }
 
 // newID makes a job's id: a time-ordered UUID (version 7) as 26 characters whose text sorts by time, also within one
-// millisecond of one process, a dash, and the recipient's hash, by which the pacer keeps a recipient's messages in order
-// without reading their payload.
-func newID(recipient string) string {
+// millisecond of one process, the class, and the recipient's hash. The pacer goes by the last two without reading a payload.
+func newID(r Route) string {
 	u := uuid.Must(uuid.NewV7())
-	return strings.ToLower(sortable.EncodeToString(u[:])) + "-" + recipient
+	return sortable.EncodeToString(u[:]) + string(rune(r.Class)) + r.Recipient
 }

@@ -2,8 +2,6 @@ package producer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,22 +10,11 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-const (
-	// maxRetry is what asynq is told. The workers' own budget (worker.max_attempts) ends a job long before; asynq archives
-	// a task at its own count whatever the error means, so that count must never be the one that is reached.
-	maxRetry = 1000
-	// keyWindow is how long a job's key stands for it, from enqueueing. A finished job is kept as long, since asynq
-	// accepts the id of a task that is gone.
-	keyWindow = 24 * time.Hour
-)
-
-var (
-	queueName   = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
-	pageProblem = sendapi.Problem{Path: "page_id", Message: "must be the page's number, at most 32 digits"}
-)
+var queueName = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
 
 // Config is how a [Producer] enqueues. The zero value is ready to use.
 type Config struct {
@@ -36,28 +23,72 @@ type Config struct {
 	// Pages, where there are any, are the pages that jobs may name; a job for another one is refused. Empty means that
 	// every page is accepted.
 	Pages []string
+	// MaxWaiting is how many jobs may wait in one line; a job for a full line is refused with [ErrLineFull]. Jobs that are
+	// scheduled, retried or in hand do not count. Zero means any number.
+	MaxWaiting int
+	// MaxDrain is how long the jobs that wait in one line may take to be sent, at the page's configured pace: a job for a line
+	// that needs so long is refused with [ErrLineFull], and so an accepted one waits for less, unless its page is paused, slowed
+	// down, out of its daily budget or kept busy by the realtime lane. Jobs count as for MaxWaiting. Before the first worker has
+	// set the pace nothing is refused. At least a millisecond; zero means any time.
+	MaxDrain time.Duration
+	// StreamLength is about how many records the stream of outcomes keeps when this producer writes to it, which it does when
+	// it cancels jobs. Default: [DefaultStreamLength], as for workers.
+	StreamLength int64
+}
+
+// DefaultStreamLength is about how many records the stream of outcomes keeps, the newest. One takes about a kilobyte.
+const DefaultStreamLength = 100_000
+
+func (c Config) withDefaults() Config {
+	if c.Queue == "" {
+		c.Queue = DefaultQueue
+	}
+	if c.StreamLength == 0 {
+		c.StreamLength = DefaultStreamLength
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if !queueName.MatchString(c.Queue) {
+		errs = append(errs, fmt.Errorf("producer: Queue %q: use 1 to 64 of a-z, 0-9, '_', '.', '-'", c.Queue))
+	}
+	if c.MaxWaiting < 0 {
+		errs = append(errs, fmt.Errorf("producer: MaxWaiting %d: must be above 0, or 0 for any number", c.MaxWaiting))
+	}
+	if c.MaxDrain < 0 || c.MaxDrain > 0 && c.MaxDrain < time.Millisecond {
+		errs = append(errs, fmt.Errorf("producer: MaxDrain %v: must be a millisecond or more, or 0 for any time", c.MaxDrain))
+	}
+	if c.StreamLength < 0 {
+		errs = append(errs, fmt.Errorf("producer: StreamLength %d: must be above 0", c.StreamLength))
+	}
+	return errors.Join(errs...)
 }
 
 // Producer enqueues jobs. It is safe for concurrent use.
 type Producer struct {
-	rdb    redis.UniversalClient
-	client *asynq.Client
-	queue  string
-	pages  map[string]bool
+	rdb     redis.UniversalClient
+	encoder *asynq.Client // encodes jobs; see recorder
+	cfg     Config
+	keys    rediskeys.Keys
+	pages   map[string]bool
 }
 
 // New makes a producer that writes through rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
-	if cfg.Queue == "" {
-		cfg.Queue = DefaultQueue
-	}
+	cfg = cfg.withDefaults()
 	if rdb == nil {
 		return nil, errors.New("producer: no Redis client")
 	}
-	if !queueName.MatchString(cfg.Queue) {
-		return nil, fmt.Errorf("producer: Queue %q: use 1 to 64 of a-z, 0-9, '_', '.', '-'", cfg.Queue)
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
-	p := &Producer{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), queue: cfg.Queue}
+	keys := rediskeys.Keys{Queue: cfg.Queue}
+	p := &Producer{
+		rdb: rdb, cfg: cfg, keys: keys,
+		encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: rdb, keys: keys}),
+	}
 	if len(cfg.Pages) > 0 {
 		p.pages = make(map[string]bool, len(cfg.Pages))
 		for _, id := range cfg.Pages {
@@ -77,15 +108,17 @@ type Receipt struct {
 	Repeat bool
 }
 
-// Enqueue checks the job and stores it. When it returns without an error the job is in Redis. The error is a
-// [sendapi.Problems] if the job is not valid, and nothing was written then; any other error means that Redis could not be
-// asked within ctx. The job may have been stored even so: use a key where a repeat must not send twice.
+// Enqueue checks the job and stores it, in one round trip. When it returns without an error the job is in Redis. The error is
+// a [sendapi.Problems] if the job is not valid, or a [LineFullError] if its line has no room, and nothing was written then; any
+// other error means that Redis could not be asked before ctx ended. The job may have been stored even so: use a key where a repeat
+// must not send twice. That goes for the Redis client's own repeats too: without a key, a job whose answer was lost and that was
+// sent before the client asked again is stored a second time.
 func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receipt, error) {
 	c, err := p.check(job, opts)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return p.store(ctx, p.client, c)
+	return within(ctx, func() (Receipt, error) { return p.store(ctx, c) })
 }
 
 // check applies the options and validates.
@@ -100,57 +133,4 @@ func (p *Producer) check(job Job, opts []Option) (checked, error) {
 		}}
 	}
 	return c, err
-}
-
-// store writes a checked job through client. Ids are never used twice, so a conflict can only mean that an earlier try of
-// this call was stored although its answer was lost, or, for a job with a key, that it is a repeat.
-func (p *Producer) store(ctx context.Context, client *asynq.Client, c checked) (Receipt, error) {
-	first, err := p.claimKey(ctx, c)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("enqueue: %w", err)
-	}
-	repeat := first != c.id
-	c.id = first
-	_, err = client.EnqueueContext(ctx, asynq.NewTask(TaskType, c.body), p.taskOptions(c)...)
-	switch {
-	case errors.Is(err, asynq.ErrTaskIDConflict):
-		return Receipt{ID: c.id, Line: c.line, Repeat: repeat}, nil
-	case err != nil:
-		return Receipt{}, fmt.Errorf("enqueue: %w", err)
-	}
-	return Receipt{ID: c.id, Line: c.line}, nil
-}
-
-func (p *Producer) taskOptions(c checked) []asynq.Option {
-	opts := []asynq.Option{
-		asynq.Queue(p.queue), asynq.TaskID(c.id), asynq.MaxRetry(maxRetry), asynq.Group(c.line.String()),
-	}
-	if !c.job.SendAt.IsZero() {
-		// asynq drops the fraction of a second, and would start early.
-		opts = append(opts, asynq.ProcessAt(c.job.SendAt.Add(time.Second-time.Nanosecond).Truncate(time.Second)))
-	}
-	if c.job.Key != "" {
-		opts = append(opts, asynq.Retention(keyWindow))
-	}
-	return opts
-}
-
-// claimKey returns the id that the job's key stands for: the job's own, unless the key was used before. A claim whose
-// job was never stored (a crash in between) does no harm: the repeat stores it under the claimed id.
-func (p *Producer) claimKey(ctx context.Context, c checked) (string, error) {
-	if c.job.Key == "" {
-		return c.id, nil
-	}
-	sum := sha256.Sum256([]byte(c.job.PageID + "\x00" + c.job.Key))
-	name := "sendpace:{" + p.queue + "}:key:" + hex.EncodeToString(sum[:16])
-	for {
-		set, err := p.rdb.SetNX(ctx, name, c.id, keyWindow).Result()
-		if err != nil || set {
-			return c.id, err
-		}
-		first, err := p.rdb.Get(ctx, name).Result()
-		if !errors.Is(err, redis.Nil) { // Nil: the key's window ended between the two calls
-			return first, err
-		}
-	}
 }

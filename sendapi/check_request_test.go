@@ -83,7 +83,7 @@ func TestCheckRequest(t *testing.T) {
 			body(`"sender_action":"mark_seen","messaging_type":"MESSAGE_TAG","tag":"HUMAN_AGENT","persona_id":"7",` +
 				`"notification_type":"REGULAR","reply_to":{"mid":"m"}`),
 			[]string{
-				"! messaging_type: not allowed with a sender_action",
+				"messaging_type: not documented with a sender_action",
 				"! notification_type: not allowed with a sender_action",
 				"! tag: not allowed with a sender_action",
 				"! persona_id: not allowed with a sender_action",

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/textproto"
+	"strings"
 	"sync"
 )
 
@@ -26,6 +27,26 @@ func fieldsOf(body json.RawMessage) []formField {
 		}
 	}
 	return fields
+}
+
+// JoinFields makes the JSON object of a call from its form fields, the reverse of what fields are: a value that is a JSON object,
+// list or string is taken as it is, any other as a string. Of a name that comes twice the first counts.
+// https://developers.facebook.com/docs/messenger-platform/reference/send-api
+func JoinFields(fields map[string][]string) json.RawMessage {
+	members := make(map[string]json.RawMessage, len(fields))
+	for name, values := range fields {
+		if len(values) == 0 {
+			continue
+		}
+		trimmed := strings.TrimSpace(values[0])
+		if trimmed != "" && strings.ContainsRune(`{["`, rune(trimmed[0])) && json.Valid([]byte(trimmed)) {
+			members[name] = json.RawMessage(trimmed)
+		} else {
+			members[name], _ = json.Marshal(values[0]) // a string
+		}
+	}
+	body, _ := json.Marshal(members) // valid JSON, each of them
+	return body
 }
 
 // fileForm is a multipart body: the fields, then the file.

@@ -13,7 +13,8 @@ import (
 type Request struct {
 	// Recipient is who gets it. Required.
 	Recipient Recipient
-	// MessagingType says why the message is sent. Not with a sender action.
+	// MessagingType says why the message is sent. Leave it out with a sender action: the platform's pages have none there, but as
+	// public clients such as botly 1.6 and @warriorteam/messenger-sdk 1.5 send one along, Check only warns.
 	MessagingType MessagingType
 	// Message is the content. Exactly one of Message and SenderAction is required.
 	Message *Message
@@ -155,7 +156,9 @@ func (r *Request) checkType(c *checker) {
 	case r.MessagingType != TypeUtility && utility:
 		c.warn("messaging_type", "a message with a template is sent as UTILITY")
 	}
-	r.messageOnly(c, "messaging_type", r.MessagingType != "")
+	if r.MessagingType != "" && r.SenderAction != "" && r.Message == nil {
+		c.warn("messaging_type", "not documented with a sender_action")
+	}
 }
 
 // messageOnly refuses what does not go with a sender action.

@@ -279,3 +279,18 @@ func TestUploadAnswers(t *testing.T) {
 		assert.ErrorIs(t, err, want, body)
 	}
 }
+
+func TestFieldsBecomeTheBodyThatTheyAreOf(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		fields map[string][]string
+		want   string
+	}{
+		{map[string][]string{"recipient": {` {"id": "7"}`}, "messaging_type": {"UPDATE"}}, `{"messaging_type":"UPDATE","recipient":{"id":"7"}}`},
+		{map[string][]string{"sender_action": {`"typing_on"`}, "persona_id": {"17"}}, `{"persona_id":"17","sender_action":"typing_on"}`},
+		{map[string][]string{"message": {`{"text":`, "second"}, "tag": {}, "batch": {"[]"}}, `{"batch":[],"message":"{\"text\":"}`},
+		{nil, `{}`},
+	} {
+		assert.Equal(t, row.want, string(sendapi.JoinFields(row.fields)), "%v", row.fields)
+	}
+}

@@ -164,8 +164,7 @@ func BenchmarkRefusedPage(b *testing.B) {
 	}
 }
 
-// BenchmarkKilledWorker: three of four processes are killed with -9 in the middle. asynq takes its jobs over after one to two
-// minutes.
+// BenchmarkKilledWorker: three of four processes are killed with -9 in the middle.
 func BenchmarkKilledWorker(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b, map[string]pace.Rates{"1001": rate(50)}, latency)

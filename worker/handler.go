@@ -2,10 +2,10 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http/httptrace"
+	"runtime/debug"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -16,120 +16,161 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-// handler sends one task at a time; asynq runs as many as there are places.
+// newerPause is how long a job waits that only a later version can read. In a rolling upgrade there is one soon.
+const newerPause = 30 * time.Second
+
+var errExpired = errors.New("its time had passed before its turn came")
+
+// handler sends one job at a time; asynq runs as many as there are places.
 type handler struct {
 	pacer       *pace.Pacer
 	sender      Sender
 	pages       map[string]sendapi.Page
 	maxAttempts int
+	onUnknown   producer.UnknownPolicy
+	suppressFor time.Duration
+	sendTimeout time.Duration
 	log         zerolog.Logger
 }
 
-// delivery is one run of one job.
-type delivery struct {
-	id      string
-	job     producer.Job
-	route   producer.Route
-	attempt int
-	last    bool // asynq would archive the task now whatever the error is
-	result  func([]byte) (int, error)
-}
-
-// ProcessTask runs a task from hand-out to outcome.
+// ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
 func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	id, _ := asynq.GetTaskID(ctx)
-	defer h.pacer.Done(id)
-	d, err := newDelivery(ctx, id, t)
-	if err != nil {
-		return h.endUnsent(ctx, d, Failed, err)
+	hand := h.pacer.Begin(id)
+	if hand == nil {
+		return nil // taken over before it began
 	}
-	if d.attempt > h.maxAttempts {
-		return h.endUnsent(ctx, d, Failed, fmt.Errorf("tried %d times", d.attempt-1))
+	defer h.pacer.End(hand)
+	d, err := h.newDelivery(hand, t.Type())
+	defer h.recover(ctx, d)
+	switch {
+	case err != nil && newer(hand.Payload):
+		h.line(d, h.log.Warn()).Err(err).Msg("a later version of Sendpace is needed for this job; it waits for a worker that has one")
+		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err), Retry: newerPause})
+	case err != nil:
+		h.endUnsent(ctx, d, producer.Failed, err)
+	case d.expired():
+		h.endUnsent(ctx, d, producer.Expired, errExpired)
+	default:
+		h.deliver(ctx, d)
 	}
+	return nil
+}
+
+// recover settles a job whose run panicked. What a panic says is not logged: it may hold the message.
+func (h *handler) recover(ctx context.Context, d *delivery) {
+	if recover() == nil {
+		return
+	}
+	h.line(d, h.log.Error()).Bytes("stack", debug.Stack()).Msg("panic")
+	e := &sendapi.Error{Kind: sendapi.KindTransient, Message: "the worker panicked"}
+	if d.sending {
+		e.Kind = sendapi.KindUnknownOutcome
+	}
+	h.act(ctx, d, nil, e)
+}
+
+// deliver waits for the job's turn.
+func (h *handler) deliver(ctx context.Context, d *delivery) {
 	page, ok := h.pages[d.job.PageID]
 	if !ok {
-		return h.pauseForToken(ctx, d)
-	}
-	if d.expired() {
-		return h.endUnsent(ctx, d, Expired, errExpired)
-	}
-	verdict, err := h.pacer.Await(ctx, id, d.route)
-	if err != nil {
-		h.pacer.GiveBack(id, d.route)
-		return backError{err.Error()}
-	}
-	if !verdict.Go {
-		return backError{verdict.Why}
-	}
-	if d.expired() {
-		return h.end(ctx, d, Expired, errExpired)
-	}
-	return h.send(ctx, d, page)
-}
-
-var errExpired = errors.New("its time had passed before its turn came")
-
-func newDelivery(ctx context.Context, id string, t *asynq.Task) (delivery, error) {
-	retried, _ := asynq.GetRetryCount(ctx)
-	most, _ := asynq.GetMaxRetry(ctx)
-	d := delivery{id: id, attempt: retried + 1, last: retried >= most}
-	if w := t.ResultWriter(); w != nil {
-		d.result = w.Write
-	}
-	if t.Type() != producer.TaskType {
-		return d, fmt.Errorf("task type %q: this queue takes %q", t.Type(), producer.TaskType)
+		h.holdForToken(ctx, d)
+		return
 	}
 	var err error
-	if d.job, err = producer.ParseJob(t.Payload()); err != nil {
-		return d, err
+	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{Route: d.route, Never: d.never, Suppress: h.suppressFor > 0})
+	switch {
+	case err != nil:
+		h.line(d, h.log.Debug()).Err(err).Msg("back to its line")
+		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err)})
+		return
+	case d.permit.Verdict == pace.Go && d.expired():
+		h.endUnsent(ctx, d, producer.Expired, errExpired)
+		return
 	}
-	d.route, err = d.job.Route()
-	return d, err
-}
-
-func (d delivery) expired() bool {
-	return !d.job.ExpiresAt.IsZero() && !time.Now().Before(d.job.ExpiresAt)
+	switch d.permit.Verdict {
+	case pace.Go:
+		h.send(ctx, d, page)
+	case pace.Back:
+		h.settle(ctx, d, pace.Settlement{Outcome: d.outcome(""), Where: d.permit.Where})
+	case pace.Gone:
+		h.unused(ctx, d)
+		h.gone(d)
+	case pace.Known:
+		h.unused(ctx, d)
+		h.settle(ctx, d, pace.Settlement{Outcome: d.permit.Known})
+	case pace.Cancelled:
+		h.endUnsent(ctx, d, producer.Cancelled, errors.New("cancelled"))
+	case pace.Suppressed:
+		h.endUnsent(ctx, d, producer.Failed, errors.New("suppressed: its recipient could not be reached before"))
+	case pace.Unanswered:
+		h.endUnsent(ctx, d, producer.Unknown, errors.New("the answer to its send is not known, and it must not be sent again"))
+	}
 }
 
 // send makes the call and does what its answer asks for.
-func (h *handler) send(ctx context.Context, d delivery, page sendapi.Page) error {
-	start := time.Now()
-	resp, err := h.sender.SendRaw(h.watchDeparture(ctx, d), page, d.job.Request)
-	took := time.Since(start)
-	next := decide(err, d.job.PageID, d.attempt, h.maxAttempts)
-	switch {
-	case next.retry > 0 && !next.free && d.last:
-		next = decision{outcome: Failed}
-	case next.free && d.last:
-		// asynq archives on the last attempt, whatever the error. Its page waits instead.
-		next = decision{back: true, scope: d.job.PageID, pause: next.retry}
+func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
+	if d.permit.Resent > d.maxAttempts {
+		// Crashes count as no attempt. A job that kills its workers must not do so for ever.
+		h.end(ctx, d, producer.Unknown, fmt.Errorf("sent %d times without an answer", d.permit.Resent))
+		return
 	}
+	body, err := d.body()
+	if err != nil {
+		h.endUnsent(ctx, d, producer.Failed, err)
+		return
+	}
+	// asynq ends ctx when it has lost its lease, though the message is on its way.
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.sendTimeout)
+	defer cancel()
+	d.sending = true
+	resp, err := h.sender.SendRaw(h.watchDeparture(call, d), page, body)
+	d.sending = errors.Is(err, sendapi.KindUnknownOutcome)
+	h.act(ctx, d, resp, err)
+}
+
+// act does what the answer to a send asks for.
+func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, err error) {
+	next := decide(err, d)
 	if next.scope != "" {
 		h.stop(ctx, d, next, err)
 	}
-	switch {
-	case next.back:
-		h.pacer.GiveBack(d.id, d.route)
-		return backError{err.Error()}
-	case next.retry > 0:
-		h.line(d, h.log.Warn()).Err(err).Dur("retry_in", next.retry).Msg("will be retried")
-		return retryError{error: err, after: next.retry, free: next.free}
-	case next.outcome == Sent:
-		h.keepResult(d, resp)
-		h.line(d, h.log.Info()).Str("message_id", resp.MessageID).Dur("took", took).Msg(string(Sent))
-		h.finish(ctx, d, Sent)
-		return nil
+	s := pace.Settlement{
+		Outcome: d.ended(next.outcome, err), Unknown: next.unknown, Retry: next.retry, Counted: !next.free,
+		Report: reportOf(d.job.PageID, resp, err),
 	}
-	return h.end(ctx, d, next.outcome, err)
+	s.Outcome.Attempts = d.attempt
+	switch {
+	case next.outcome == producer.Sent:
+		s = d.sent(s, resp)
+	case next.retry > 0:
+		h.line(d, h.log.Warn()).Err(err).Stringer("retry_in", next.retry.Round(time.Millisecond)).Msg("will be retried")
+	case errors.Is(err, sendapi.KindRecipient):
+		s.Suppress = h.suppressFor
+	}
+	h.settle(ctx, d, s)
+}
+
+// sent makes s the settlement of a step that was sent: the job ends, or its next step takes its turn.
+func (d *delivery) sent(s pace.Settlement, resp *sendapi.Response) pace.Settlement {
+	o := &s.Outcome
+	o.StepsDone, o.SentAt = d.permit.Step+1, time.Now().UTC()
+	if resp != nil && resp.MessageID != "" {
+		o.MessageIDs = append(o.MessageIDs[:len(o.MessageIDs):len(o.MessageIDs)], resp.MessageID)
+	}
+	if o.StepsDone < len(d.job.Steps()) {
+		o.Kind, s.Step, s.Where = "", o.StepsDone, pace.Head
+	}
+	return s
 }
 
 // watchDeparture tells the pacer when the request was really written.
-func (h *handler) watchDeparture(ctx context.Context, d delivery) context.Context {
+func (h *handler) watchDeparture(ctx context.Context, d *delivery) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			brief, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
-			if err := h.pacer.Left(brief, d.id, time.Now()); err != nil {
+			if err := h.pacer.Left(brief, d.hand, time.Now()); err != nil {
 				h.line(d, h.log.Warn()).Err(err).Msg("could not note that the message left late")
 			}
 		},
@@ -137,7 +178,8 @@ func (h *handler) watchDeparture(ctx context.Context, d delivery) context.Contex
 }
 
 // stop pauses or holds what the error names. The fleet must know before anything else happens.
-func (h *handler) stop(ctx context.Context, d delivery, next decision, cause error) {
+func (h *handler) stop(ctx context.Context, d *delivery, next decision, cause error) {
+	ctx = context.WithoutCancel(ctx)
 	why := reasonOf(cause)
 	log := h.line(d, h.log.Warn()).Err(cause).Str("scope", next.scope)
 	if next.hold {
@@ -146,74 +188,63 @@ func (h *handler) stop(ctx context.Context, d delivery, next decision, cause err
 		return
 	}
 	left, err := h.pacer.Pause(ctx, next.scope, next.pause, why)
-	log.AnErr("pacer", err).Dur("for", left).Msg("paused")
+	log.AnErr("pacer", err).Stringer("for", left).Msg("paused")
 }
 
 func reasonOf(err error) pace.Reason {
 	why := pace.Reason{Text: err.Error(), Since: time.Now().UTC()}
-	var e *sendapi.Error
-	if errors.As(err, &e) {
+	if e := sendError(err); e != nil {
 		why.Code, why.Subcode = e.Code, e.Subcode
 	}
 	return why
 }
 
-// tokenPause is how long a page stands still after a worker without its token met one of its jobs. It ends by itself, since
-// in a rolling restart the worker that lacks the token may be the one that goes.
-const tokenPause = 30 * time.Second
-
-// pauseForToken pauses a page that this worker has no token for. A worker that has one lifts the pause when it starts.
-func (h *handler) pauseForToken(ctx context.Context, d delivery) error {
+// holdForToken holds a page that this worker has no token for. A worker that has one releases it.
+func (h *handler) holdForToken(ctx context.Context, d *delivery) {
 	text := "no access token for page " + d.job.PageID + ": add it to pages in the configuration and restart the workers"
-	why := pace.Reason{Text: text, MissingToken: true, Since: time.Now().UTC()}
-	_, err := h.pacer.Pause(ctx, d.job.PageID, tokenPause, why)
-	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("paused: no access token is configured for the page")
-	h.pacer.GiveBack(d.id, d.route)
-	return backError{text}
+	err := h.pacer.HoldForToken(context.WithoutCancel(ctx), d.job.PageID, pace.Reason{Text: text, Since: time.Now().UTC()})
+	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("held: no access token is configured for the page")
+	h.settle(ctx, d, pace.Settlement{Outcome: d.outcome("")})
 }
 
 // endUnsent ends a job whose slot others can use.
-func (h *handler) endUnsent(ctx context.Context, d delivery, o Outcome, cause error) error {
-	if err := h.pacer.Unused(ctx, d.id); err != nil {
+func (h *handler) endUnsent(ctx context.Context, d *delivery, kind producer.OutcomeKind, cause error) {
+	h.unused(ctx, d)
+	h.end(ctx, d, kind, cause)
+}
+
+func (h *handler) unused(ctx context.Context, d *delivery) {
+	if err := h.pacer.Unused(ctx, d.hand); err != nil {
 		h.line(d, h.log.Warn()).Err(err).Msg("its slot is lost")
 	}
-	return h.end(ctx, d, o, cause)
 }
 
-// end notes the outcome of a job that was not sent. asynq archives it, with the reason.
-func (h *handler) end(ctx context.Context, d delivery, o Outcome, cause error) error {
-	var e *sendapi.Error
-	log := h.line(d, h.log.Warn()).Err(cause)
-	if errors.As(cause, &e) {
-		log = log.Int("code", e.Code).Int("subcode", e.Subcode).Str("kind", string(e.Kind))
-	}
-	log.Msg(string(o))
-	h.finish(ctx, d, o)
-	return endError{o, cause}
+func (h *handler) end(ctx context.Context, d *delivery, kind producer.OutcomeKind, cause error) {
+	h.settle(ctx, d, pace.Settlement{Outcome: d.ended(kind, cause)})
 }
 
-func (h *handler) finish(ctx context.Context, d delivery, o Outcome) {
-	if err := h.pacer.Finish(context.WithoutCancel(ctx), d.id, d.route, string(o)); err != nil {
-		h.line(d, h.log.Error()).Err(err).Msg("could not note the outcome; the next message to this recipient waits for a sweep")
+// settle ends the hand, and logs the outcome that the job ended with.
+func (h *handler) settle(ctx context.Context, d *delivery, s pace.Settlement) {
+	s.Recipient = d.route.Recipient
+	o, err := h.pacer.Settle(ctx, d.hand, s)
+	switch {
+	case errors.Is(err, pace.ErrGone):
+		h.gone(d)
+	case err != nil:
+		h.line(d, h.log.Error()).Err(err).Msg("could not be settled; another worker takes it over")
+	case o.Kind == producer.Sent:
+		h.line(d, h.log.Info()).Strs("message_ids", o.MessageIDs).Msg(string(o.Kind))
+	case o.Kind != "":
+		h.line(d, h.log.Warn()).Str("reason", o.Reason).Int("code", o.Code).Int("subcode", o.Subcode).Msg(string(o.Kind))
 	}
 }
 
-// keepResult writes the result to the task if asynq keeps the task, which it does for jobs with a key.
-func (h *handler) keepResult(d delivery, resp *sendapi.Response) {
-	if d.job.Key == "" || d.result == nil {
-		return
-	}
-	body, err := json.Marshal(map[string]any{"outcome": Sent, "message_id": resp.MessageID, "attempts": d.attempt})
-	if err == nil {
-		_, err = d.result(body)
-	}
-	if err != nil {
-		h.line(d, h.log.Warn()).Err(err).Msg("could not keep the result")
-	}
+func (h *handler) gone(d *delivery) {
+	h.line(d, h.log.Warn()).Msg("taken over by another worker, or settled by a try whose answer was lost")
 }
 
 // line starts a log line about a job. The recipient shows as a hash, the message not at all.
-func (h *handler) line(d delivery, e *zerolog.Event) *zerolog.Event {
-	return e.Str("job", d.id).Str("page", d.job.PageID).Str("lane", string(d.route.Line.Lane)).
+func (h *handler) line(d *delivery, e *zerolog.Event) *zerolog.Event {
+	return e.Str("job", d.hand.ID).Str("page", d.page()).Str("lane", string(d.route.Line.Lane)).
 		Str("recipient", d.route.Recipient).Int("attempt", d.attempt)
 }

@@ -3,15 +3,27 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/sendapi/sandbox"
+	"github.com/sendpace/sendpace/worker"
+	"github.com/sendpace/sendpace/worker/pace"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 // plainClient enqueues a payload as an asynq client that knows nothing of Sendpace would.
@@ -79,4 +91,124 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+func newLog(b *safeBuffer) zerolog.Logger { return zerolog.New(b) }
+
+// fleet is a Redis server, a sandbox and a producer; the workers are started by the test.
+type fleet struct {
+	t        testing.TB
+	redis    string
+	graph    string
+	rdb      redis.UniversalClient
+	sandbox  *sandbox.Server
+	producer *producer.Producer
+	rates    map[string]pace.Rates
+}
+
+func rate(r float64) pace.Rates { return pace.Rates{Page: r, Bulk: r, Media: r} }
+
+func newFleet(t testing.TB, rates map[string]pace.Rates, latency time.Duration) *fleet {
+	t.Helper()
+	tokens := map[string]string{}
+	for id := range rates {
+		tokens[id] = tokenOf(id)
+	}
+	// Without limits of its own the sandbox shows what the fleet does, not what it was stopped from doing.
+	box, err := sandbox.New(sandbox.Config{Tokens: tokens, Latency: latency, Rate: -1, MediaRate: -1})
+	require.NoError(t, err)
+	srv := httptest.NewServer(box)
+	t.Cleanup(func() { srv.Close(); box.Close() })
+	f := &fleet{t: t, redis: redistest.Server(t), graph: srv.URL, sandbox: box, rates: rates}
+	f.rdb = redistest.Client(t, f.redis)
+	f.producer, err = producer.New(f.rdb, producer.Config{})
+	require.NoError(t, err)
+	return f
+}
+
+func (f *fleet) pages() []string {
+	var ids []string
+	for id := range f.rates {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// process starts a worker process.
+func (f *fleet) process() (kill func(syscall.Signal)) {
+	cmd := startProcess(f.t, fleetWorker{
+		Redis: f.redis, Graph: f.graph, Rates: rate(30), PageRates: f.rates, Pages: f.pages(),
+	})
+	return func(s syscall.Signal) { require.NoError(f.t, cmd.Process.Signal(s)) }
+}
+
+// worker starts a worker in this process; cfg is what differs from the fleet's configuration.
+func (f *fleet) worker(cfg worker.Config) (stop func()) {
+	f.t.Helper()
+	client, err := sendapi.NewClient(sendapi.Config{BaseURL: f.graph})
+	require.NoError(f.t, err)
+	f.t.Cleanup(client.CloseIdleConnections)
+	if cfg.Pages == nil {
+		cfg.Pages = map[string]sendapi.Page{}
+		for _, id := range f.pages() {
+			cfg.Pages[id] = sendapi.Page{ID: id, Token: sendapi.Secret(tokenOf(id))}
+		}
+	}
+	cfg.Rates, cfg.PageRates, cfg.Margin = rate(30), f.rates, 0.005
+	return start(f.t.(*testing.T), f.redis, client, cfg)
+}
+
+// enqueue stores n jobs of recipients that come round in turn. Texts are numbers that rise for each recipient.
+func (f *fleet) enqueue(page string, n, recipients int) {
+	f.t.Helper()
+	jobs := make([]producer.Job, n)
+	for i := range jobs {
+		jobs[i] = job(page, strconv.Itoa(1000+i%recipients), strconv.Itoa(i))
+	}
+	for _, r := range f.producer.EnqueueMany(context.Background(), jobs) {
+		require.NoError(f.t, r.Err)
+	}
+}
+
+// await returns the accepted calls once there are n of them.
+func (f *fleet) await(n int, limit time.Duration) []sandbox.Call {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool { return len(f.sandbox.Accepted()) >= n }, limit, 20*time.Millisecond,
+		"%d sends", n)
+	return f.sandbox.Accepted()
+}
+
+func textOf(t testing.TB, c sandbox.Call) int {
+	t.Helper()
+	var body struct {
+		Message struct{ Text string }
+	}
+	require.NoError(t, json.Unmarshal(c.Body, &body))
+	n, err := strconv.Atoi(body.Message.Text)
+	require.NoError(t, err)
+	return n
+}
+
+// overtaken counts the messages that came after a later one to the same recipient.
+func overtaken(t testing.TB, calls []sandbox.Call) int {
+	t.Helper()
+	last, n := map[string]int{}, 0
+	for _, c := range calls {
+		text := textOf(t, c)
+		if before, ok := last[c.PageID+c.Recipient]; ok && text < before {
+			n++
+		}
+		last[c.PageID+c.Recipient] = text
+	}
+	return n
+}
+
+func paceOf(calls []sandbox.Call, page string) sandbox.Pace {
+	var times []time.Time
+	for _, c := range calls {
+		if c.PageID == page {
+			times = append(times, c.At)
+		}
+	}
+	return sandbox.Measure(times)
 }

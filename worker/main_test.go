@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/pace"
@@ -30,6 +31,7 @@ type fleetWorker struct {
 	Rates        pace.Rates
 	PageRates    map[string]pace.Rates
 	Pages        []string
+	OnUnknown    producer.UnknownPolicy
 	Log          bool
 }
 
@@ -66,7 +68,7 @@ func runFleetWorker(text string) error {
 		log = zerolog.New(os.Stderr).With().Timestamp().Logger()
 	}
 	w, err := worker.New(rdb, client, worker.Config{
-		Pages: pages, Rates: f.Rates, PageRates: f.PageRates, Margin: 0.005, Log: log,
+		Pages: pages, Rates: f.Rates, PageRates: f.PageRates, Margin: 0.005, OnUnknown: f.OnUnknown, Log: log,
 	})
 	if err != nil {
 		return err

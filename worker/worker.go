@@ -17,10 +17,19 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-// Sender sends one message. [sendapi.Client] is the one to use.
+// Sender sends one message. [sendapi.Client] is the one to use. Of an error that is not a [sendapi.Error] nor one of a context
+// the worker believes that nothing was sent.
 type Sender interface {
 	SendRaw(ctx context.Context, page sendapi.Page, body json.RawMessage) (*sendapi.Response, error)
 }
+
+const (
+	// defaultThread keeps one person from being flooded. The platform limits a conversation too, but names no figure.
+	defaultThread = 250 * time.Millisecond
+	// defaultReplies is what the platform allows a page, 750 an hour.
+	// https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting
+	defaultReplies = 750.0 / 3600
+)
 
 // Config is how a [Worker] works. Zero values mean the defaults, but for Rates, which must be given.
 type Config struct {
@@ -29,10 +38,16 @@ type Config struct {
 	// Pages are the pages to send for, with their tokens, by page id. A page that a job names and that is not here is held.
 	Pages map[string]sendapi.Page
 	// Rates are the limits of a page that PageRates does not have. They apply to the fleet: the worker that starts last
-	// sets them.
+	// sets them. Replies of 0 mean 750 an hour, and Thread of 0 means 250 ms, below 0 none. A Budget of 0 means none.
 	Rates pace.Rates
-	// PageRates are the limits by page id.
+	// PageRates are the limits by page id, with the same defaults.
 	PageRates map[string]pace.Rates
+	// AppBudget is how many sends all pages together make in any 24 hours. The platform allows an app 200 times the number of
+	// its engaged users. 0 means no limit. A send counts for up to 15 minutes longer.
+	AppBudget int64
+	// Steady keeps the pace at the rates, where by default it adapts: after a pause one probe goes first and then the pace climbs
+	// back within a minute, and it slows down as usage, of which the platform tells, nears its limit.
+	Steady bool
 	// Margin is the share that pages are sent below their rates. See [pace.Config].
 	Margin float64
 	// Concurrency is how many jobs may be in hand at once. Default 250.
@@ -40,11 +55,23 @@ type Config struct {
 	// MaxAttempts is how often a job is tried before it fails, from 1 to 100. Only errors that say something about the job
 	// count; rate limits, holds and crashes do not. Default 8.
 	MaxAttempts int
-	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended. It must be longer than a
-	// send can take, which is 85 s where the platform fetches media. Default 90 s.
+	// OnUnknown is what becomes of a job that does not say so itself where nobody can know whether its message was sent.
+	// Default: [producer.Resend].
+	OnUnknown producer.UnknownPolicy
+	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached: jobs for them fail without a call.
+	// Zero means that each job is tried.
+	SuppressFor time.Duration
+	// StreamLength is about how many outcome records are kept for [producer.Producer.Outcomes]. Default: [producer.DefaultStreamLength].
+	StreamLength int64
+	// Version is that of the program, for people who look at the workers.
+	Version string
+	// ShutdownTimeout is how long sends in flight may take to finish after Run's context ended, and how long one send may
+	// take at all. It must be longer than a send can take, which is 85 s where the platform fetches media. Default 90 s.
 	ShutdownTimeout time.Duration
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
+	// Poll is how often an idle fleet looks for new jobs. See [pace.Config].
+	Poll time.Duration
 	// Log gets a line for each outcome. The zero value logs nothing.
 	Log zerolog.Logger
 }
@@ -58,6 +85,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 8
+	}
+	if c.OnUnknown == "" {
+		c.OnUnknown = producer.Resend
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 90 * time.Second
@@ -75,14 +105,43 @@ func (c Config) validate() error {
 	check(c.Concurrency > 0, "Concurrency %d: must be above 0", c.Concurrency)
 	check(c.MaxAttempts > 0 && c.MaxAttempts <= 100, "MaxAttempts %d: must be from 1 to 100", c.MaxAttempts)
 	check(c.ShutdownTimeout >= time.Second, "ShutdownTimeout %v: must be a second or more", c.ShutdownTimeout)
+	check(c.OnUnknown == producer.Resend || c.OnUnknown == producer.NeverResend,
+		"OnUnknown %q: must be %q or %q", c.OnUnknown, producer.Resend, producer.NeverResend)
+	check(c.SuppressFor >= 0, "SuppressFor %v: must not be below 0", c.SuppressFor)
+	const rule = "each rate must be above 0, Replies and Budget 0 or above, Thread at most a day"
 	for id, r := range c.PageRates {
-		check(valid(r), "PageRates[%s]: each rate must be above 0", id)
+		check(valid(r), "PageRates[%s]: "+rule, id)
 	}
-	check(valid(c.Rates), "Rates: each rate must be above 0")
+	check(valid(c.Rates), "Rates: "+rule)
+	check(c.AppBudget >= 0, "AppBudget %d: must be 0 or above", c.AppBudget)
 	return errors.Join(errs...)
 }
 
-func valid(r pace.Rates) bool { return r.Page > 0 && r.Bulk > 0 && r.Media > 0 }
+func valid(r pace.Rates) bool {
+	return r.Page > 0 && r.Bulk > 0 && r.Media > 0 && r.Replies >= 0 && r.Budget >= 0 && r.Thread <= 24*time.Hour
+}
+
+// limits are those of the fleet, with the defaults.
+func (c Config) limits() pace.Limits {
+	l := pace.Limits{Others: withDefaults(c.Rates), Pages: make(map[string]pace.Rates, len(c.PageRates)), AppBudget: c.AppBudget}
+	for id, r := range c.PageRates {
+		l.Pages[id] = withDefaults(r)
+	}
+	return l
+}
+
+func withDefaults(r pace.Rates) pace.Rates {
+	if r.Replies == 0 {
+		r.Replies = defaultReplies
+	}
+	switch {
+	case r.Thread == 0:
+		r.Thread = defaultThread
+	case r.Thread < 0:
+		r.Thread = 0
+	}
+	return r
+}
 
 // Worker sends the jobs of one queue. Make it with [New], and call Run once.
 type Worker struct {
@@ -108,7 +167,10 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	}
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
-		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
+		Observer: pacerLog{cfg.Log},
+		HasToken: func(page string) bool { _, ok := cfg.Pages[page]; return ok },
+		Poll:     cfg.Poll, Steady: cfg.Steady,
 	})
 	if err != nil {
 		return nil, err
@@ -120,33 +182,32 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 		TaskCheckInterval:        time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          cfg.ShutdownTimeout,
-		RetryDelayFunc:           retryDelay,
-		IsFailure:                isFailure,
 		Logger:                   asynqLog{cfg.Log},
 		LogLevel:                 asynq.WarnLevel,
 	})
-	h := &handler{pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, log: cfg.Log}
+	h := &handler{
+		pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
+		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log,
+	}
 	return &Worker{cfg: cfg, pacer: pacer, server: server, handler: h}, nil
 }
 
 // Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
 // Redis cannot be reached at the start; later outages are waited out.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.pacer.SetRates(ctx, w.cfg.Rates, w.cfg.PageRates); err != nil {
+	if err := w.pacer.SetRates(ctx, w.cfg.limits()); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	for id := range w.cfg.Pages {
-		if err := w.pacer.ReleaseMissingToken(ctx, id); err != nil {
-			return fmt.Errorf("worker: %w", err)
-		}
+	if err := w.pacer.ReleaseTokens(ctx); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	if err := w.pacer.Beat(ctx); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		w.pacer.Run(aside, func(err error) { w.cfg.Log.Warn().Err(err).Msg("pacer") })
-	})
-	defer wg.Wait()
-	defer stop()
+	wg.Go(func() { w.pacer.Run(aside) })
+	defer w.leave(aside, stop, &wg)
 	if err := w.server.Start(w.handler); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -157,4 +218,15 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.server.Shutdown()
 	w.cfg.Log.Info().Msg("worker stopped")
 	return nil
+}
+
+// leave ends what runs beside the sending.
+func (w *Worker) leave(ctx context.Context, stop func(), wg *sync.WaitGroup) {
+	brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	stop()
+	wg.Wait()
+	if err := w.pacer.Close(brief); err != nil {
+		w.cfg.Log.Warn().Err(err).Msg("could not say that the worker is gone")
+	}
 }

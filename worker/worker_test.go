@@ -31,6 +31,7 @@ type recorder struct {
 	mu     sync.Mutex
 	calls  []call
 	answer func(n int, page string) error
+	usage  func() sendapi.Usage
 	took   time.Duration
 	got    chan struct{}
 }
@@ -55,7 +56,11 @@ func (r *recorder) SendRaw(ctx context.Context, page sendapi.Page, body json.Raw
 			return nil, err
 		}
 	}
-	return &sendapi.Response{MessageID: fmt.Sprintf("m_%d", n)}, nil
+	resp := &sendapi.Response{MessageID: fmt.Sprintf("m_%d", n)}
+	if r.usage != nil {
+		resp.Usage = r.usage()
+	}
+	return resp, nil
 }
 
 func (r *recorder) all() []call {

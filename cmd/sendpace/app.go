@@ -36,8 +36,9 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.monitorCommand(), a.pageCommand(), a.sandboxCommand(),
-		a.statusCommand(), a.versionCommand(), a.workerCommand(),
+		a.auditCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.gatewayCommand(), a.jobCommand(),
+		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
+		a.workerCommand(),
 	)
 	strict(root)
 	return root

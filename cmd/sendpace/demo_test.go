@@ -52,7 +52,8 @@ func TestTheDemoSendsAllAndShowsWhatTheReceiverSaw(t *testing.T) {
 	text := out.String()
 	assert.Regexp(t, `Watch the queue at http://127\.0\.0\.1:\d+\n3 messages are in the queue of 2 pages\n`, text)
 	assert.Contains(t, text, "page 1001 2/2   page 1002 1/1\n")
-	assert.Regexp(t, `(?m)^1001  bulk     2         1/s  (0\.99|1\.0\d)/s  +\d$`, text)
+	// Never faster; how late a busy machine sends the second of two is not what is shown here.
+	assert.Regexp(t, `(?m)^1001  bulk     2         1/s  (0\.[5-9]\d|1\.0\d)/s  +\d$`, text)
 	assert.Regexp(t, `(?m)^1002  bulk     1         5/s       -  +1$`, text)
 	assert.NotContains(t, text+errs.String(), "demo-token")
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -39,35 +38,18 @@ func (a *app) enqueueCommand() *cobra.Command {
 }
 
 func (a *app) enqueueFile(cmd *cobra.Command, name string) error {
-	cfg, err := a.config(cmd)
-	if err != nil {
-		return err
-	}
 	in, size, err := a.openJobs(name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
-	if err != nil {
-		return err
-	}
-	p, err := producer.New(rdb, producer.Config{Pages: pageIDs(cfg)})
-	if err == nil {
+	return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error {
 		e := &enqueuer{producer: p, progress: a.newProgress("jobs", size)}
-		err = e.run(cmd.Context(), newLineReader(in))
+		err := e.run(ctx, newLineReader(in))
 		e.progress.stop()
 		fmt.Fprintln(a.stdout, e.summary())
-	}
-	return errors.Join(err, closeRedis())
-}
-
-func pageIDs(cfg *config.Config) []string {
-	ids := make([]string, len(cfg.Pages))
-	for i, p := range cfg.Pages {
-		ids[i] = p.ID
-	}
-	return ids
+		return err
+	})
 }
 
 // openJobs opens the input. A size of 0 means that it is not known.

@@ -92,6 +92,20 @@ func TestAKeyIsAcceptedTwiceAndStoredOnce(t *testing.T) {
 	assert.Equal(t, []string{"once"}, texts(t, rdb, "5:bulk"))
 }
 
+func TestALineMayUseEveryField(t *testing.T) {
+	t.Parallel()
+	url, rdb := startRedis(t)
+	line := `{"page_id":"5","lane":"bulk","broadcast":"autumn","requests":[{"recipient":{"id":"1"},"sender_action":"typing_on"},` +
+		`{"recipient":{"id":"1"},"message":{"text":"Hello"}}],"key":"k","send_at":"2026-01-01T00:00:00Z",` +
+		`"expires_at":"2126-01-01T00:00:00Z","max_attempts":3,"on_unknown":"never","retention":"36h0m0s","meta":{"order":17}}`
+	got := sendpace(line, nil, "enqueue", "--redis", url, "--file", "-")
+	assert.Equal(t, ran{out: "1 accepted, 0 refused\n"}, got)
+	tasks, err := asynq.NewInspectorFromRedisClient(rdb).ListAggregatingTasks(producer.DefaultQueue, "5:bulk")
+	require.NoError(t, err)
+	require.Len(t, tasks, 1)
+	assert.JSONEq(t, line, string(tasks[0].Payload))
+}
+
 func TestNothingToEnqueue(t *testing.T) {
 	t.Parallel()
 	url, _ := startRedis(t)

@@ -59,7 +59,7 @@ func (a *app) serveMonitor(ctx context.Context, addr string, rdb redis.Universal
 		return failure("choose another port with --addr", "%w", err)
 	}
 	fmt.Fprintf(a.stdout, "the queue can be seen at http://%s; Ctrl-C ends it\n", listener.Addr())
-	return serve(ctx, listener, monitorHandler(rdb, readWrite, isLoopback(addr)))
+	return serve(ctx, listener, monitorHandler(rdb, readWrite, isLoopback(addr)), monitorGrace)
 }
 
 // monitorHandler is asynqmon behind what it lacks itself: other sites cannot make a visitor's browser act on it,
@@ -111,14 +111,18 @@ func shown(data []byte) string {
 	return string(quoted)
 }
 
-// serve answers on l until ctx ends.
-func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+// monitorGrace is how long a visitor's page may take to finish.
+const monitorGrace = 3 * time.Second
+
+// serve answers on l until ctx ends, and gives the calls in hand the time grace to finish.
+func serve(ctx context.Context, l net.Listener, handler http.Handler, grace time.Duration) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -127,9 +131,9 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if server.Shutdown(grace) != nil {
+	if server.Shutdown(last) != nil {
 		_ = server.Close() // cuts off who is still served; there is nothing else to do about it
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {

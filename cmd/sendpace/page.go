@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/worker/pace"
@@ -38,18 +39,17 @@ func (a *app) releasePage(cmd *cobra.Command, scope string) error {
 	if _, known := cfg.Page(scope); len(cfg.Pages) > 0 && !known && scope != pace.App {
 		return misuse("sendpace config check lists the pages", "page %s is not configured", scope)
 	}
-	rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
-	if err != nil {
-		return err
-	}
-	pacer, err := pace.New(rdb, pace.Config{})
-	if err == nil {
-		var found bool
-		if found, err = pacer.Release(cmd.Context(), scope); err == nil {
+	return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+		pacer, err := pace.New(rdb, pace.Config{})
+		if err != nil {
+			return err
+		}
+		found, err := pacer.Release(ctx, scope)
+		if err == nil {
 			fmt.Fprintln(a.stdout, released(scope, found))
 		}
-	}
-	return errors.Join(err, closeRedis())
+		return err
+	})
 }
 
 func released(scope string, found bool) string {

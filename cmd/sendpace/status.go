@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -25,23 +24,17 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what waits, how fast it goes, and what stands still and why",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config(cmd)
-			if err != nil {
-				return err
-			}
-			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
-			if err != nil {
-				return err
-			}
 			show := a.statusTable
 			if asJSON {
-				show = a.statusJSON
+				show = func(s *pace.Status) error { return a.printJSON(s) }
 			}
 			run := readAndShow
 			if watch {
 				run = a.watch
 			}
-			return errors.Join(run(cmd.Context(), rdb, show), closeRedis())
+			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
+				return run(ctx, rdb, show)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again each second, until Ctrl-C")
@@ -85,40 +78,36 @@ func (a *app) watch(ctx context.Context, rdb redis.UniversalClient, show func(*p
 	}
 }
 
-func (a *app) statusJSON(s *pace.Status) error { return json.NewEncoder(a.stdout).Encode(s) }
-
 func (a *app) statusTable(s *pace.Status) error {
 	_, err := io.WriteString(a.stdout, statusText(s))
 	return err
 }
 
-// statusText lays the status out: a table of pages and lanes, then why some stand still.
+// statusText lays the status out: a table of pages and lanes, then what there is to say about some of them.
 func statusText(s *pace.Status) string {
 	lines := map[string][]pace.LineStatus{}
 	for _, l := range s.Lines {
 		lines[l.PageID] = append(lines[l.PageID], l)
 	}
-	t := newTable("page", "lane", "waiting", "rate", "now", "ETA", "state")
+	t := newTable("page", "lane", "waiting", "rate", "now", "ETA", "state", "waits for")
 	rightAlign(t, 3, 4, 5, 6)
-	var notes []string
-	if s.App != nil {
-		notes = append(notes, stillness("all pages", pace.App, s.App))
-	}
+	notes := scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)
 	for _, p := range s.Pages {
-		state := pageState(p.Pause, s.App)
-		if p.Pause != nil {
-			notes = append(notes, stillness("page "+p.ID, p.ID, p.Pause))
-		}
+		state := pageState(p, s.App)
+		notes = append(notes, scopeNotes("page "+p.ID, p.ID, p.Pause, p.Usage, p.Configured.Budget, p.Spent)...)
 		now := strconv.FormatFloat(p.Rate, 'f', 1, 64) + "/s"
 		for _, l := range lines[p.ID] {
-			t.AppendRow(table.Row{p.ID, laneName(l), l.Waiting, configured(l.Rate), now, eta(l), state})
+			t.AppendRow(table.Row{p.ID, laneName(l), l.Waiting, configured(l.Rate), now, eta(l), state, l.Limit})
 		}
 		if len(lines[p.ID]) == 0 {
-			t.AppendRow(table.Row{p.ID, "-", 0, configured(p.Configured.Page), now, "-", state})
+			t.AppendRow(table.Row{p.ID, "-", 0, configured(p.Configured.Page), now, "-", state, ""})
 		}
 	}
-	text := fmt.Sprintf("%s\n\nin flight %d   to be retried %d   scheduled %d   archived %d\n",
-		render(t), s.Active, s.Retrying, s.Scheduled, s.Archived)
+	if len(s.Workers) == 0 && !s.Done() {
+		notes = append(notes, "no worker runs\n  start one: sendpace worker")
+	}
+	text := fmt.Sprintf("%s\n\nworkers %d   in hand %d   to be retried %d   scheduled %d   archived %d\n",
+		render(t), len(s.Workers), s.Active, s.Retrying, s.Scheduled, s.Archived)
 	if len(notes) > 0 {
 		text += "\n" + strings.Join(notes, "\n") + "\n"
 	}
@@ -126,25 +115,42 @@ func statusText(s *pace.Status) string {
 }
 
 func laneName(l pace.LineStatus) string {
-	if l.Media {
-		return string(l.Lane) + " media"
-	}
-	return string(l.Lane)
+	return strings.TrimSpace(string(l.Lane) + " " + l.Side)
 }
 
-func pageState(page, app *pace.PauseStatus) string {
+func pageState(p pace.PageStatus, app *pace.PauseStatus) string {
 	var held, paused bool
-	for _, p := range []*pace.PauseStatus{page, app} {
-		held = held || (p != nil && p.Hold)
-		paused = paused || p != nil
+	for _, pause := range []*pace.PauseStatus{p.Pause, app} {
+		held = held || (pause != nil && pause.Hold)
+		paused = paused || pause != nil
 	}
 	switch {
 	case held:
 		return "on hold"
 	case paused:
 		return "paused"
+	case p.Stage == "probe":
+		return "probing"
+	case p.Stage == "climb" && p.Percent < 100:
+		return fmt.Sprintf("climbing, %d %%", p.Percent)
+	case p.Stage != "" && p.Percent < 100:
+		return fmt.Sprintf("slowed, %d %%", p.Percent)
 	}
 	return "sending"
+}
+
+// scopeNotes says what holds up a page, or all of them, and how much of their allowances is used.
+func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, spent int64) (notes []string) {
+	if pause != nil {
+		notes = append(notes, stillness(who, scope, pause))
+	}
+	if usage > 0 {
+		notes = append(notes, fmt.Sprintf("%s: %d %% of the platform's allowance is used", who, usage))
+	}
+	if budget > 0 {
+		notes = append(notes, fmt.Sprintf("%s: %d of %d sends of the day's budget left", who, max(0, budget-spent), budget))
+	}
+	return notes
 }
 
 // stillness says why something does not send, and what to do about it.

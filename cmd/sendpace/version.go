@@ -16,10 +16,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the versions of Sendpace, Go and asynq",
 		RunE: func(*cobra.Command, []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = &debug.BuildInfo{}
-			}
+			info := buildInfo()
 			_, err := fmt.Fprintf(a.stdout, "sendpace %s\ncommit   %s\ngo       %s\nasynq    %s\n",
 				ownVersion(info), commit(info), runtime.Version(), dependency(info, "github.com/hibiken/asynq"))
 			return err
@@ -28,6 +25,14 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 const unknown = "unknown"
+
+// buildInfo is empty where the program does not know.
+func buildInfo() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
+}
 
 func ownVersion(info *debug.BuildInfo) string {
 	switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/pace"
@@ -35,11 +36,16 @@ func (a *app) workerCommand() *cobra.Command {
 		},
 	}
 	a.queueFlags(cmd)
+	logFlags(cmd)
+	return cmd
+}
+
+// logFlags gives a command --log-level and --log-format.
+func logFlags(cmd *cobra.Command) {
 	cmd.Flags().String("log-level", "", "trace, debug, info, warn or error, in place of log.level")
 	bind(cmd, "log-level", "log.level")
 	cmd.Flags().String("log-format", "", "json, console or auto, in place of log.format")
 	bind(cmd, "log-format", "log.format")
-	return cmd
 }
 
 func (a *app) runWorker(ctx context.Context, cfg *config.Config, warnings []config.Warning) error {
@@ -90,21 +96,35 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Pages:           map[string]sendapi.Page{},
 		Rates:           paceRates(cfg.Defaults),
 		PageRates:       map[string]pace.Rates{},
+		AppBudget:       int64(cfg.App.DailyBudget),
+		Steady:          !cfg.Worker.Adaptive,
 		Margin:          cfg.Worker.Margin,
 		Concurrency:     cfg.Worker.Concurrency,
 		MaxAttempts:     cfg.Worker.MaxAttempts,
 		ShutdownTimeout: cfg.Worker.ShutdownTimeout,
+		OnUnknown:       producer.UnknownPolicy(cfg.Worker.OnUnknown),
+		SuppressFor:     cfg.Worker.SuppressFor,
+		StreamLength:    int64(cfg.Outcomes.Max),
+		Version:         ownVersion(buildInfo()),
 		Log:             log,
 	}
 	for _, p := range cfg.Pages {
-		wc.Pages[p.ID] = sendapi.Page{
-			ID: p.ID, Token: sendapi.Secret(p.AccessToken.Reveal()), AppSecret: sendapi.Secret(p.AppSecret.Reveal()),
-		}
+		wc.Pages[p.ID] = pageOf(p)
 		wc.PageRates[p.ID] = paceRates(cfg.Rates(p.ID))
 	}
 	return wc
 }
 
+// pageOf is a page as the Send API's client takes it.
+func pageOf(p config.Page) sendapi.Page {
+	return sendapi.Page{
+		ID: p.ID, Token: sendapi.Secret(p.AccessToken.Reveal()), AppSecret: sendapi.Secret(p.AppSecret.Reveal()),
+	}
+}
+
 func paceRates(r config.Rates) pace.Rates {
-	return pace.Rates{Page: r.Rate, Bulk: r.BulkRate, Media: r.MediaRate}
+	return pace.Rates{
+		Page: r.Rate, Bulk: r.BulkRate, Media: r.MediaRate, Replies: r.RepliesPerHour / 3600,
+		Thread: r.ThreadInterval, Budget: int64(r.DailyBudget),
+	}
 }

@@ -6,12 +6,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/sendapi/sandbox"
 	"github.com/sendpace/sendpace/worker/pace"
@@ -51,14 +53,22 @@ func TestWorkerConfig(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Pages = []config.Page{{
-		ID: "1", AccessToken: config.NewSecret("t"), AppSecret: config.NewSecret("s"), Rates: config.Rates{Rate: 5},
+		ID: "1", AccessToken: config.NewSecret("t"), AppSecret: config.NewSecret("s"), Rates: config.Rates{Rate: 5, DailyBudget: 17},
 	}}
+	cfg.App.DailyBudget, cfg.Worker.Adaptive = 99, false
 	got := workerConfig(cfg, zerolog.Nop())
 	assert.Equal(t, map[string]sendapi.Page{"1": {ID: "1", Token: "t", AppSecret: "s"}}, got.Pages)
-	assert.Equal(t, pace.Rates{Page: 30, Bulk: 0.9, Media: 10}, got.Rates)
-	assert.Equal(t, map[string]pace.Rates{"1": {Page: 5, Bulk: 0.9, Media: 10}}, got.PageRates)
+	want := pace.Rates{Page: 30, Bulk: 0.9, Media: 10, Replies: 750.0 / 3600, Thread: 250 * time.Millisecond}
+	assert.Equal(t, want, got.Rates)
+	want.Page, want.Budget = 5, 17
+	assert.Equal(t, map[string]pace.Rates{"1": want}, got.PageRates)
+	assert.EqualValues(t, 99, got.AppBudget)
+	assert.True(t, got.Steady)
 	assert.Equal(t, []any{0.005, 250, 8, "1m30s"},
 		[]any{got.Margin, got.Concurrency, got.MaxAttempts, got.ShutdownTimeout.String()})
+	cfg.Worker.OnUnknown, cfg.Worker.SuppressFor, cfg.Outcomes.Max = "never", time.Hour, 5000
+	got = workerConfig(cfg, zerolog.Nop())
+	assert.Equal(t, []any{producer.NeverResend, time.Hour, int64(5000)}, []any{got.OnUnknown, got.SuppressFor, got.StreamLength})
 }
 
 func TestLogs(t *testing.T) {

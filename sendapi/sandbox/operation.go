@@ -154,14 +154,5 @@ func (op *operation) readParts(parts *multipart.Reader) (unreadable string) {
 // fields makes one JSON object of form fields.
 func (op *operation) fields(form url.Values) {
 	op.credentials(form)
-	members := make(map[string]json.RawMessage, len(form))
-	for name := range form {
-		value := strings.TrimSpace(form.Get(name))
-		if value != "" && strings.ContainsRune(`{["`, rune(value[0])) && json.Valid([]byte(value)) {
-			members[name] = json.RawMessage(value)
-		} else {
-			members[name], _ = json.Marshal(form.Get(name)) // a string
-		}
-	}
-	op.call.Body, _ = json.Marshal(members) // valid JSON, each of them
+	op.call.Body = sendapi.JoinFields(form)
 }

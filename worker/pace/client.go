@@ -2,15 +2,22 @@ package pace
 
 import (
 	"context"
-	"strings"
+	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-// Client is the Redis client to give to a worker's asynq server. It passes everything on, but for two of asynq's script
-// calls, which it knows by their keys: the one that dequeues a task, and the one that retries or archives a task that the
-// pacer was told to give back.
+// Client is the Redis client to give to a worker's asynq server. It passes everything on, but for three kinds of asynq's
+// script calls, which it knows by their keys. The one that dequeues a task gets the pacer's answer. Those that end a task's
+// run are answered without Redis: the handler has settled its job when it returns, or will; asynq ends a run early when its
+// lease is over or the server stops, and must not put a job back that is being sent. And asynq's search for tasks whose
+// lease is over finds none: jobs of dead workers are taken over by the pacer, sooner.
 //
 // Where asynq changes its keys this client recognises nothing, and no job leaves its line: it fails safe.
 type Client struct {
@@ -23,27 +30,23 @@ func (p *Pacer) Client() *Client { return &Client{UniversalClient: p.rdb, pacer:
 
 // EvalSha runs a script that Redis has already, or what stands in for it.
 func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	p := c.pacer
+	k := c.pacer.keys
 	switch {
-	case len(keys) == 4 && keys[0] == p.keys.pending() && keys[2] == p.keys.active():
-		return p.dequeue(keys, args)
-	case len(keys) >= 4 && (p.keys.isRetry(keys[3]) || p.keys.isArchived(keys[3])) && len(args) > 1:
-		id := strings.TrimPrefix(keys[0], p.keys.tasks())
-		if b, ok := p.takeReturning(id); ok {
-			return givebackScript.Run(ctx, c.UniversalClient,
-				[]string{keys[0], keys[1], keys[2], p.keys.line(b.line), p.keys.groups(), p.keys.due(), p.keys.busy()},
-				id, args[1], b.line, b.where, b.recipient, p.keys.own(""), p.keys.tasks())
-		}
+	case len(keys) == 4 && keys[0] == k.Pending() && keys[2] == k.Active():
+		return c.pacer.dequeue(keys, args)
+	case endsRun(k, keys):
+		return answer("OK", nil)
+	case len(keys) == 1 && keys[0] == k.Lease():
+		return answer([]any{}, nil)
 	}
 	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
 }
 
-func (p *Pacer) takeReturning(id string) (back, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b, ok := p.returning[id]
-	delete(p.returning, id)
-	return b, ok
+// endsRun recognises the scripts that take a task out of the active list: done, complete and requeue have the list first,
+// retry and archive the task.
+func endsRun(k rediskeys.Keys, keys []string) bool {
+	at := slices.Index(keys, k.Active())
+	return len(keys) >= 4 && (at == 0 || at == 1) && keys[at+1] == k.Lease()
 }
 
 // dequeue answers asynq with the next job, waiting up to a second for one to be due: asynq counts the job's lease from
@@ -54,10 +57,8 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	end := time.NewTimer(time.Second)
 	defer end.Stop()
 	for {
-		select {
-		case <-p.draining:
+		if !p.rest(end.C) {
 			return answer(nil, redis.Nil)
-		default:
 		}
 		got, err := p.take(ctx, keys, args)
 		if err != nil {
@@ -67,19 +68,6 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 		if got.verb == "job" || got.verb == "task" {
 			return p.hand(got)
 		}
-		if p.more {
-			continue // nothing is due in the lines: on with the tasks outside of them
-		}
-		pause := time.NewTimer(waitOf(got))
-		select {
-		case <-pause.C:
-		case <-p.woken:
-		case <-p.draining:
-		case <-end.C:
-			pause.Stop()
-			return answer(nil, redis.Nil)
-		}
-		pause.Stop()
 	}
 }
 
@@ -114,27 +102,24 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		last = 1
 	}
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
-		append(keys[:4:4], p.keys.groups(), p.keys.due(), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.lookout()),
-		args[0], p.keys.tasks(), p.keys.line(""), p.keys.own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		lookoutTTL.Milliseconds()))
+		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
+		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
+		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.leftToOthers()))
 	if err != nil {
 		return reply{}, err
 	}
-	p.clock.observe(got.now, time.Now())
+	now := time.Now()
+	p.clock.observe(got.now, now)
 	p.lineNext = got.verb == "task"
 	if look == 1 {
 		p.more = got.verb == "task"
 	}
+	p.askAt = now.Add(p.waitOf(got))
 	return got, nil
 }
 
-func (p *Pacer) inHand() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.turns)
-}
-
-// recoverFrom waits a little after an error of Redis. A Redis that came back empty gets its rates again.
+// recoverFrom waits a little after an error of Redis. A Redis that came back empty gets its rates again. The answer that was
+// an error may have handed out a job: while nothing is asked, each one that this worker has not heard of is such a job.
 func (p *Pacer) recoverFrom(ctx context.Context) {
 	pause := time.NewTimer(errorPause)
 	defer pause.Stop()
@@ -145,39 +130,31 @@ func (p *Pacer) recoverFrom(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	_ = p.restoreRates(ctx) // if Redis is still in trouble, the next question says so
+	// If Redis is still in trouble, the next question says so.
+	if p.restoreRates(ctx) == nil {
+		_ = p.reap(ctx, false, 0)
+	}
 }
 
-// hand notes the job that was handed out, and passes its message to asynq.
+// hand opens the hand of the job that was handed out, and passes its message to asynq.
 func (p *Pacer) hand(got reply) *redis.Cmd {
-	t := turn{}
-	if got.verb == "job" {
-		slot, err := got.us(3)
-		if err != nil {
-			return answer(nil, err)
-		}
-		t = turn{line: got.args[2], slot: slot}
+	h, err := p.newHand(got)
+	if err != nil {
+		return answer(nil, errors.Join(err, p.discard(h, got.args[1])))
 	}
-	p.mu.Lock()
-	p.turns[got.args[0]] = t
-	delete(p.returning, got.args[0])
-	p.mu.Unlock()
-	return answer(got.args[1], nil)
+	p.open(h)
+	return answer(h.forAsynq(), nil)
 }
 
-// waitOf is how long to wait before the next question.
-func waitOf(r reply) time.Duration {
-	switch r.verb {
-	case "again":
-		return 0
-	case "standby":
-		return standbyEvery
+// discard ends a job whose task cannot be read: asynq would take it out again and again.
+func (p *Pacer) discard(h *Hand, raw string) error {
+	o := producer.Outcome{JobID: h.ID, Kind: producer.Failed, Reason: "the task in Redis cannot be read"}
+	o.Job, _ = json.Marshal(raw) // texts can always be encoded
+	if line, ok := producer.ParseLine(h.line); ok {
+		o.PageID, o.Lane = line.PageID, line.Lane
 	}
-	us, err := r.us(0)
-	if err != nil || us < 0 {
-		return pollEvery
-	}
-	return min(pollEvery, time.Duration(us)*time.Microsecond)
+	_, err := p.Settle(context.Background(), h, Settlement{Outcome: o})
+	return err
 }
 
 // answer makes the reply that asynq reads.

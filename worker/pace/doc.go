@@ -14,6 +14,18 @@
 // Messages to one recipient keep their order. The first to be handed out claims the recipient until it has ended, retries
 // included; later ones step aside and the line goes on without them.
 //
+// A job in a worker's hand has a token, its owner. Only the owner may send the job or end it (permit.lua, settle.lua), so that
+// a worker which was taken for dead, and was only stalled, finds out before it sends. Before a send the job is marked, until
+// the answer is in Redis: whoever has a job with the mark of another hand knows that it may have been sent. Workers beat; the
+// jobs of one that does not are back at the head of their lines within seconds (beat.lua, reap.lua). asynq's own ways to end a
+// run and to recover a task are not used: they go by leases, which end while a send is under way and are looked at after a
+// minute.
+//
+// All that limits a job is charged in one step: the rates of its page, lane and class, the spacing of its conversation, and the
+// budgets of a day (limits.lua). A job that a limit of its own holds up steps out of its line into a side line, together with
+// its recipient's claim, so that a video delays no text of others and no text overtakes it. Below the rates the pace adapts:
+// after a pause one probe goes first and the pace climbs back, and it slows down as usage nears its limit.
+//
 // asynq's own keys are touched only here. The scripts name each one, with the version that it was read from, and a
 // contract test runs asynq itself against them.
 package pace

@@ -1,30 +1,34 @@
 -- late moves the next slots of a page after a message that left later than its slot, so that what follows keeps its
 -- distance to when the message was really sent.
 --
--- KEYS[1] sendpace:{q}:rates
+-- KEYS[1] sendpace:{q}:threads
 -- ARGV[1] sendpace:{q}:
 -- ARGV[2] line
--- ARGV[3] the message's slot, us
--- ARGV[4] the time that counts as its slot instead, us
+-- ARGV[3] id of the job
+-- ARGV[4] the message's slot, us
+-- ARGV[5] the time that counts as its slot instead, us
 --
 -- Returns 1.
 --
--- Invariant: of several messages that one stall made late, the latest counts, not their sum: each limit's next free slot is
--- as many whole intervals behind the new time as it was behind the slot, or stays where it is.
+-- Invariant: of several messages that one stall made late, the latest counts, not their sum: each limit's last slot is as
+-- many whole intervals behind the new time as it was behind the slot, or stays where it is.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local page, lane, media = parse_line(ARGV[2])
-local state, every = load_slots(ARGV[1], page), intervals(KEYS[1], page)
-local slot, left = tonumber(ARGV[3]), tonumber(ARGV[4])
+local page, lane, side = parse_line(ARGV[2])
+local v = look(ARGV[1], page, now)
+local slot, left = tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local function move(limit)
-  local taken = math.floor((state[limit] - slot) / every[limit] + 0.001)
-  state[limit] = math.max(state[limit], left + taken * every[limit])
+for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
+  local every = v.every[name]
+  if every > 0 then
+    local taken = math.floor((v.last[name] - slot) / every + 0.001)
+    v.last[name] = math.max(v.last[name], left + taken * every)
+  end
 end
-
-move('page')
-if lane == 'bulk' then move('bulk') end
-if media then move('media') end
-save_slots(ARGV[1], page, state, now)
+save_slots(ARGV[1], page, v, now)
+local recipient = recipient_of(ARGV[3])
+if recipient and v.thread > 0 then
+  redis.call('ZADD', KEYS[1], 'XX', 'GT', string.format('%.0f', left + v.thread), page .. ':' .. recipient)
+end
 return 1

@@ -1,79 +1,64 @@
--- lib is put before every other script of this package. It holds what they share: how a line's name, a job's id, the
--- slots of a page and the claims of recipients are read and written.
+-- lib is put before every other script of this package. It holds what they share: how a line's name, a job's id and the
+-- claims of recipients are read and written.
 
 -- The score of a job in its line says where it stands: 0 for one that was handed out before and came back, asynq's time
--- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside.
-local PARKED = 1e10
+-- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside. In a later line it is the
+-- time from which on the job may be sent, in seconds. PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
+local PARKED = 2 ^ 34
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
--- How long a line in which all have stepped aside is left alone, in us. A job that joins it is not noticed sooner.
+-- How long a line in which all have stepped aside is left alone, in us. A job that joins it may not be noticed sooner.
 local PARKED_LINE = 100 * 1000
 
--- parse_line splits '<page>:<lane>[:media]'. A group that is no line counts as a bulk line of a page of that name.
+-- parse_line splits '<page>:<lane>[:<side>]'. A group that is no line counts as a bulk line of a page of that name. Side lines
+-- hold jobs that stepped out of the lane's line, with the claim of their recipient, until what held them up lets them go:
+-- media and reply, a limit of their class; later, the spacing of their conversation. Other clients may enqueue into media.
 local function parse_line(line)
   local page, lane, rest = string.match(line, '^(%d+):(%a+)(.*)$')
-  if page and (lane == 'bulk' or lane == 'realtime') and (rest == '' or rest == ':media') then
-    return page, lane, rest == ':media'
+  if page and (lane == 'bulk' or lane == 'realtime') then
+    local side = string.match(rest, '^:(%a+)$')
+    if rest == '' or side == 'media' or side == 'reply' or side == 'later' then
+      return page, lane, side
+    end
   end
-  return line, 'bulk', false
+  return line, 'bulk', nil
+end
+
+-- address reads the lane's line from the start of a task message, as asynq encodes it: field 1, the type, field 2, the payload.
+-- It returns nil for a payload that does not begin as the producer writes it.
+local function address(msg)
+  local head = '\10\13sendpace:send\18'
+  if string.sub(msg, 1, #head) ~= head then
+    return nil
+  end
+  local at = #head + 1
+  while (string.byte(msg, at) or 0) >= 128 do at = at + 1 end -- the payload's length
+  local page, lane = string.match(string.sub(msg, at + 1, at + 100), '^{"page_id":"(%d+)","lane":"(%a+)"')
+  if lane == 'bulk' or lane == 'realtime' then
+    return page .. ':' .. lane
+  end
 end
 
 -- recipient_of returns the recipient's hash in a job's id, or nil if the id is not of our making.
 local function recipient_of(id)
-  if #id == 35 and string.sub(id, 27, 27) == '-' then
+  if #id == 35 and string.match(string.sub(id, 27, 27), '[%-mrb]') then
     return string.sub(id, 28)
   end
 end
 
--- intervals returns the us between two sends for each limit of a page.
-local function intervals(rates, page)
-  -- A group that is no line has a name of any kind, that of another field of the hash among them.
-  local field = string.match(page, '^%d+$') or 'default'
-  local r = redis.call('HMGET', rates, field, 'default')
-  local a, b, c = string.match(r[1] or r[2] or '', '^(%d+) (%d+) (%d+)$')
-  if not a then
-    error('sendpace: no rates for page ' .. page .. ' in ' .. rates)
+-- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
+local function class_of(id)
+  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
+  return class or '-'
+end
+
+-- home_of returns the line that a job goes back to. Where the id does not tell the class, only the line does.
+local function home_of(line, id)
+  local page, lane, side = parse_line(line)
+  if side == 'later' or side and class_of(id) ~= '-' then
+    return page .. ':' .. lane
   end
-  return {page = tonumber(a), bulk = tonumber(b), media = tonumber(c)}
-end
-
--- load_slots returns each limit's next free slot of a page, and how many slots were taken in the current and the previous
--- ten seconds.
-local function load_slots(prefix, page)
-  local a, b, c, n, m, k = string.match(redis.call('GET', prefix .. 'slots:' .. page) or '0 0 0 0 0 0',
-    '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-  return {
-    page = tonumber(a), bulk = tonumber(b), media = tonumber(c),
-    span = tonumber(n), count = tonumber(m), before = tonumber(k),
-  }
-end
-
-local function next_slot(state, lane, media, now)
-  local slot = math.max(now, state.page)
-  if lane == 'bulk' then slot = math.max(slot, state.bulk) end
-  if media then slot = math.max(slot, state.media) end
-  return slot
-end
-
-local function save_slots(prefix, page, state, now)
-  local last = math.max(state.page, state.bulk, state.media)
-  redis.call('SET', prefix .. 'slots:' .. page,
-    string.format('%.0f %.0f %.0f %d %d %d', state.page, state.bulk, state.media, state.span, state.count, state.before),
-    'PX', string.format('%.0f', 60000 + math.max(0, math.ceil((last - now) / 1000))))
-end
-
--- charge takes the slot in every limit that the line is subject to.
-local function charge(prefix, page, state, every, lane, media, slot, now)
-  state.page = slot + every.page
-  if lane == 'bulk' then state.bulk = slot + every.bulk end
-  if media then state.media = slot + every.media end
-  local span = math.floor(slot / 1e7)
-  if span ~= state.span then
-    state.before = span == state.span + 1 and state.count or 0
-    state.span, state.count = span, 0
-  end
-  state.count = state.count + 1
-  save_slots(prefix, page, state, now)
+  return line
 end
 
 -- ended is true for a job that will not be sent any more, and so cannot go before another.
@@ -90,13 +75,17 @@ local function park(group, prefix, line, page, recipient, id, score)
 end
 
 -- free ends the claim of a recipient, or hands it to the first job that stepped aside for it: that one goes to the head
--- of its line.
-local function free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+-- of its line. asking is a job that is on its way out of its line, nil if there is none: when it is the first it has the claim.
+local function free(busy, due, prefix, tasks, groups, page, recipient, stamp, asking)
   local parked = prefix .. 'parked:' .. page .. ':' .. recipient
   while true do
     local id = redis.call('ZPOPMIN', parked)[1]
     if not id then
       redis.call('HDEL', busy, page .. ':' .. recipient)
+      return
+    end
+    if id == asking then
+      redis.call('HSET', busy, page .. ':' .. recipient, id)
       return
     end
     local line = redis.call('HGET', tasks .. id, 'group')
@@ -121,7 +110,7 @@ local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stam
   end
   local holder = redis.call('HGET', busy, field)
   if holder ~= id and ended(tasks, holder) then
-    free(busy, due, prefix, tasks, groups, page, recipient, stamp)
+    free(busy, due, prefix, tasks, groups, page, recipient, stamp, id)
     redis.call('HSETNX', busy, field, id)
     holder = redis.call('HGET', busy, field)
   end
@@ -143,4 +132,21 @@ local function sync_lines(groups, due, stamp)
   for line in pairs(new) do
     redis.call('ZADD', due, stamp, line)
   end
+end
+
+local function starts_with(text, start)
+  return string.sub(text, 1, #start) == start
+end
+
+-- sent_record is true for the outcome record of a job that was sent. The result of a task that failed once and was run
+-- again by an operator is not one.
+local function sent_record(record)
+  local ok, o = pcall(cjson.decode, record or '')
+  return ok and type(o) == 'table' and o.outcome == 'sent'
+end
+
+-- for_token is true if a page is held because a worker had no token for it.
+local function for_token(pause)
+  local ok, why = pcall(cjson.decode, redis.call('GET', pause) or '')
+  return ok and type(why) == 'table' and why.missing_token == true
 end

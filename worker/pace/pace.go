@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -12,18 +11,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 const (
 	// lookEvery is how often a worker that is busy looks for new lines and for tasks outside of the lines.
 	lookEvery = 10 * time.Millisecond
-	// pollEvery is how often the lookout asks while nothing is due. It bounds how long a job that comes to an idle fleet
-	// waits to be noticed.
-	pollEvery = 20 * time.Millisecond
 	// standbyEvery is how often the other workers ask.
 	standbyEvery = 250 * time.Millisecond
-	// lookoutTTL is how long a lookout that died is waited for. With standbyEvery it bounds how long the fleet can stand
-	// still then.
+	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With standbyEvery it bounds how long
+	// the fleet can stand still then.
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
@@ -55,9 +52,23 @@ type Config struct {
 	Lead time.Duration
 	// Places is how many jobs the worker can have in hand. Default 1.
 	Places int
+	// HasToken tells which pages this worker has a token for. It releases those that another one held because it has none.
+	// nil means none.
+	HasToken func(page string) bool
+	// Observer is told what happens beside sending. nil means nobody is.
+	Observer Observer
+	// StreamLength is about how many outcome records the stream keeps. Default: [producer.DefaultStreamLength].
+	StreamLength int64
+	// Version is that of the program, for people who look at the workers.
+	Version string
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
+	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job that comes to an idle fleet waits to
+	// be noticed. Default 20 ms.
+	Poll time.Duration
+	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
+	Steady bool
 }
 
 func (c Config) withDefaults() Config {
@@ -67,6 +78,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
+	set(&c.Poll, 20*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
@@ -74,6 +86,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Places == 0 {
 		c.Places = 1
+	}
+	if c.Observer == nil {
+		c.Observer = noObserver{}
+	}
+	if c.StreamLength == 0 {
+		c.StreamLength = producer.DefaultStreamLength
 	}
 	return c
 }
@@ -86,8 +104,14 @@ func (c Config) validate() error {
 	if c.Lead < 0 || c.Lead > 10*time.Second {
 		errs = append(errs, fmt.Errorf("pace: Lead %v: must be from 0 to 10s", c.Lead))
 	}
+	if c.Poll < time.Millisecond || c.Poll > time.Minute {
+		errs = append(errs, fmt.Errorf("pace: Poll %v: must be from 1ms to 1m", c.Poll))
+	}
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
+	}
+	if c.StreamLength < 0 {
+		errs = append(errs, fmt.Errorf("pace: StreamLength %d: must be above 0", c.StreamLength))
 	}
 	if c.FirstPause < 0 || c.LongestPause < c.FirstPause {
 		errs = append(errs, errors.New("pace: FirstPause and LongestPause: must be positive, and rising"))
@@ -99,37 +123,30 @@ func (c Config) validate() error {
 type Pacer struct {
 	rdb   redis.UniversalClient
 	cfg   Config
-	keys  keys
+	keys  rediskeys.Keys
 	id    string
 	clock *clock
 
+	info []byte // a WorkerInfo
+
 	draining chan struct{}
 	drain    sync.Once
+	closed   chan struct{}
+	close    sync.Once
 	woken    chan struct{}
 
-	mu        sync.Mutex
-	turns     map[string]turn // jobs in hand, by id
-	returning map[string]back // jobs on their way back, by id
+	mu    sync.Mutex
+	fresh map[string]*Hand // hands that asynq has not run yet, by the job's id
+	hands map[string]*Hand // all open hands, by name
+	rates []any            // what SetRates wrote
 
-	rates []any // what SetRates wrote
+	tokenless map[string]time.Time // when this worker held a page for want of a token
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
+	askAt    time.Time // when the next question is worth it
 	lastLook time.Time
 	more     bool // there was a task outside of the lines, and may be another
 	lineNext bool // it is the lines' turn
-}
-
-// turn is what take handed out with a job: its slot in a line, or none.
-type turn struct {
-	line string
-	slot int64
-}
-
-// back is where a job that is given back goes.
-type back struct {
-	line      string
-	recipient string
-	where     string // head, tail or park
 }
 
 // New makes the pacer of one worker. rdb stays the caller's to close. Its retries should outlast a short outage of Redis:
@@ -143,16 +160,19 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 		return nil, err
 	}
 	return &Pacer{
-		rdb: rdb, cfg: cfg, keys: keys{cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
-		draining: make(chan struct{}), woken: make(chan struct{}, 1),
-		turns: map[string]turn{}, returning: map[string]back{},
+		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
+		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
+		fresh: map[string]*Hand{}, hands: map[string]*Hand{}, tokenless: map[string]time.Time{},
 	}, nil
 }
 
-// Run does what has to be done beside sending, until ctx ends: it listens for being woken and sweeps the claims. onError
-// is told of errors of Redis, which do not end it.
-func (p *Pacer) Run(ctx context.Context, onError func(error)) {
-	wake := p.rdb.Subscribe(ctx, p.keys.wake())
+// Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for
+// being woken and sweeps the claims.
+func (p *Pacer) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { p.heartbeat(ctx) })
+	wake := p.rdb.Subscribe(ctx, p.keys.Wake())
 	defer wake.Close()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -168,21 +188,24 @@ func (p *Pacer) Run(ctx context.Context, onError func(error)) {
 			}
 		case <-sweep.C:
 			if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
-				onError(err)
+				p.cfg.Observer.Error(err)
 			}
 		}
 	}
 }
 
-// sweep makes one pass over the claims, after it made sure of the rates.
+// sweep makes one pass over the claims, after it made sure of the rates and of the pages that wait for a token.
 func (p *Pacer) sweep(ctx context.Context) error {
 	if err := p.restoreRates(ctx); err != nil {
 		return err
 	}
+	if err := p.ReleaseTokens(ctx); err != nil {
+		return err
+	}
 	cursor := "0"
 	for {
-		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.groups()},
-			cursor, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Text()
+		next, err := sweepScript.Run(ctx, p.rdb, []string{p.keys.Busy(), p.keys.Due(), p.keys.Groups(), p.keys.Threads()},
+			cursor, p.keys.Own(""), p.keys.Task(""), p.keys.Line("")).Text()
 		if err != nil {
 			return fmt.Errorf("pace: sweep: %w", err)
 		}
@@ -198,168 +221,20 @@ func (p *Pacer) Drain() {
 	p.drain.Do(func() { close(p.draining) })
 }
 
-// Verdict is the answer to a job that wants to be sent.
-type Verdict struct {
-	// Go is true if the job may be sent now.
-	Go bool
-	// Why says, where it may not, what it waits for. The job is then to be returned to asynq with this as its error's
-	// text; it goes back to its line.
-	Why string
-}
-
-// Await waits for the job's slot, and asks then whether it may still be sent. A job that came without a slot gets one if
-// there is one soon. After a verdict without Go the caller ends its handler with any error: the job goes back to its line,
-// no failure is counted. The error is Redis's, or ctx's.
-func (p *Pacer) Await(ctx context.Context, id string, r producer.Route) (Verdict, error) {
-	t := p.turn(id)
-	slot := t.slot
-	if t.line != r.Line.String() {
-		slot = 0 // it stood in a line of another name: that slot was not its own
-	}
-	for {
-		if slot == 0 || !claimedBy(id, r.Recipient) {
-			var where string
-			var err error
-			if slot, where, err = p.admit(ctx, id, r, slot); err != nil {
-				return Verdict{}, err
-			}
-			if where != "" {
-				return p.giveBack(id, r, where, whyBack[where]), nil
-			}
-		}
-		if !p.wait(ctx, slot-permitAhead.Microseconds()) {
-			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
-		}
-		paused, err := p.rdb.Exists(ctx, p.keys.pause(App), p.keys.pause(r.Line.PageID)).Result()
-		if err != nil {
-			return Verdict{}, fmt.Errorf("pace: permit: %w", err)
-		}
-		if paused > 0 {
-			return p.giveBack(id, r, "head", "the page is paused"), nil
-		}
-		if !p.wait(ctx, slot) {
-			return p.giveBack(id, r, "head", "the worker is stopping"), ctx.Err()
-		}
-		if time.Since(p.clock.at(slot)) <= p.cfg.Lead {
-			p.setTurn(id, turn{line: r.Line.String(), slot: slot})
-			return Verdict{Go: true}, nil
-		}
-		slot = 0 // held up for so long that others have the time now
-	}
-}
-
-var whyBack = map[string]string{
-	"head": "the next free slot is later",
-	"tail": "others in the line are first",
-	"park": "an earlier message to this recipient is first",
-}
-
-// claimedBy is true if take could claim the job's recipient by the id alone.
-func claimedBy(id, recipient string) bool { return strings.HasSuffix(id, "-"+recipient) }
-
-// GiveBack sends a job that was not accepted by the platform back to the head of its line once the caller's handler has
-// ended with an error. No failure is counted.
-func (p *Pacer) GiveBack(id string, r producer.Route) { p.giveBack(id, r, "head", "") }
-
-func (p *Pacer) giveBack(id string, r producer.Route, where, why string) Verdict {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.returning[id] = back{line: r.Line.String(), recipient: r.Recipient, where: where}
-	return Verdict{Why: why}
-}
-
-// Done ends the job's place in this worker, whatever came of it. Each job that was handed out needs one call.
-func (p *Pacer) Done(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.turns, id)
-}
-
-// Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
-// that left later than its slot, by a stall or over a new connection. A part of the margin is left for small delays.
-func (p *Pacer) Left(ctx context.Context, id string, at time.Time) error {
-	t := p.turn(id)
-	late := at.Sub(p.clock.at(t.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
-	if t.slot == 0 || late <= 0 {
+// Close ends what still tries to reach Redis. A worker that has nothing in hand says that it is gone; the jobs of another one
+// are taken over a while later, unless their sends end before.
+func (p *Pacer) Close(ctx context.Context) error {
+	p.close.Do(func() { close(p.closed) })
+	if p.inHand() > 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.rates()},
-		p.keys.own(""), t.line, t.slot, t.slot+late.Microseconds()).Err()
-	if err != nil {
-		return fmt.Errorf("pace: late: %w", err)
-	}
-	return nil
-}
-
-// Unused gives back the slot of a job that will not be sent. It may be called only before [Pacer.Await].
-func (p *Pacer) Unused(ctx context.Context, id string) error {
-	t := p.turn(id)
-	if t.slot == 0 {
+	_, err := p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ZRem(ctx, p.keys.Workers(), p.id)
+		pipe.HDel(ctx, p.keys.WorkersInfo(), p.id)
 		return nil
-	}
-	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.rates(), p.keys.due()}, p.keys.own(""), t.line, t.slot).Err()
+	})
 	if err != nil {
-		return fmt.Errorf("pace: unused: %w", err)
-	}
-	return nil
-}
-
-func (p *Pacer) setTurn(id string, t turn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.turns[id] = t
-}
-
-func (p *Pacer) turn(id string) turn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.turns[id]
-}
-
-// admit asks for a slot, or for the recipient where there is a slot. where says, if there is none to be had, where in its
-// line the job belongs.
-func (p *Pacer) admit(ctx context.Context, id string, r producer.Route, slot int64) (_ int64, where string, _ error) {
-	line, page := r.Line.String(), r.Line.PageID
-	got, err := readReply(admitScript.Run(ctx, p.rdb,
-		[]string{p.keys.line(line), p.keys.rates(), p.keys.busy(), p.keys.pause(App), p.keys.pause(page), p.keys.due()},
-		p.keys.tasks(), p.keys.own(""), id, line, r.Recipient, p.cfg.Lead.Microseconds(), slot, p.keys.line("")))
-	if err != nil {
-		return 0, "", fmt.Errorf("pace: admit: %w", err)
-	}
-	p.clock.observe(got.now, time.Now())
-	if got.verb != "job" {
-		return 0, got.verb, nil
-	}
-	slot, err = got.us(0)
-	return slot, "", err
-}
-
-// wait returns true at the slot, and false if the worker stops before.
-func (p *Pacer) wait(ctx context.Context, slot int64) bool {
-	select {
-	case <-p.draining:
-		return false
-	default:
-	}
-	timer := time.NewTimer(time.Until(p.clock.at(slot)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-p.draining:
-		return false
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// Finish notes how a job ended, and lets the next one to the same recipient go ahead. A job that will be retried, or was
-// given back, has not ended.
-func (p *Pacer) Finish(ctx context.Context, id string, r producer.Route, outcome string) error {
-	err := finishScript.Run(ctx, p.rdb, []string{p.keys.busy(), p.keys.due(), p.keys.outcomes()},
-		id, r.Line.PageID, r.Recipient, outcome, p.keys.own(""), p.keys.tasks(), p.keys.line("")).Err()
-	if err != nil {
-		return fmt.Errorf("pace: finish: %w", err)
+		return fmt.Errorf("pace: close: %w", err)
 	}
 	return nil
 }

@@ -2,10 +2,7 @@ package pace
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,100 +12,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// desk is a pacer with direct access to what it does.
-type desk struct {
-	*Pacer
-	t        testing.TB
-	producer *producer.Producer
-}
-
-func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[string]Rates) *desk {
-	t.Helper()
-	rdb := redistest.Client(t, addr)
-	p, err := New(rdb, cfg)
-	require.NoError(t, err)
-	require.NoError(t, p.SetRates(context.Background(), rates, pages))
-	prod, err := producer.New(rdb, producer.Config{})
-	require.NoError(t, err)
-	return &desk{Pacer: p, t: t, producer: prod}
-}
-
-func onBackends(t *testing.T, test func(t *testing.T, addr string)) {
-	t.Helper()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, b.Start(t))
-		})
-	}
-}
-
-// enqueue stores a job and returns its id.
-func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string {
-	d.t.Helper()
-	r, err := d.producer.Enqueue(context.Background(), producer.Job{PageID: page, Request: json.RawMessage(
-		fmt.Sprintf(`{"recipient":{"id":%q},"messaging_type":"UPDATE","message":{"text":%q}}`, psid, text))}, opts...)
-	require.NoError(d.t, err)
-	return r.ID
-}
-
-// ask makes one take call, as asynq's dequeue would.
-func (d *desk) ask() reply {
-	d.t.Helper()
-	d.lastLook, d.lineNext = time.Time{}, false
-	keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
-	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
-	require.NoError(d.t, err)
-	return got
-}
-
-// next returns the job that is handed out, or "" if none is due.
-func (d *desk) next() string {
-	d.t.Helper()
-	if got := d.ask(); got.verb == "job" {
-		return got.args[0]
-	}
-	return ""
-}
-
-func (d *desk) routeOf(page, psid string) producer.Route {
-	return producer.Route{
-		Line:      producer.Line{PageID: page, Lane: producer.LaneBulk},
-		Recipient: producer.RecipientHash(page, "id:"+psid),
-	}
-}
-
-// done ends a job as asynq and the handler would.
-func (d *desk) done(id string, r producer.Route) {
-	d.t.Helper()
-	ctx := context.Background()
-	require.NoError(d.t, d.Finish(ctx, id, r, "sent"))
-	d.rdb.LRem(ctx, d.keys.active(), 0, id)
-	d.rdb.ZRem(ctx, d.keys.asynq("lease"), id)
-	d.rdb.Del(ctx, d.keys.tasks()+id)
-}
-
-// putBack gives a job back as the handler and asynq's retry would.
-func (d *desk) putBack(id string, r producer.Route, where string) {
-	d.t.Helper()
-	ctx := context.Background()
-	d.giveBack(id, r, where, "")
-	msg := d.rdb.HGet(ctx, d.keys.tasks()+id, "msg").Val()
-	keys := []string{
-		d.keys.tasks() + id, d.keys.active(), d.keys.asynq("lease"), d.keys.asynq("retry"), "p", "f", "pt", "ft",
-	}
-	require.NoError(d.t, d.Client().EvalSha(ctx, "unused", keys, id, msg, 1, 1, false, 1).Err())
-}
-
-var fast = Rates{Page: 1e5, Bulk: 1e5, Media: 1e5}
 
 func TestLinesAreFirstInFirstOut(t *testing.T) {
 	t.Parallel()
@@ -221,61 +128,18 @@ func TestSweepFreesTheClaimOfAJobThatWasDeleted(t *testing.T) {
 		require.Equal(t, a, d.next())
 		require.Empty(t, d.next())
 		ctx := context.Background()
-		d.rdb.LRem(ctx, d.keys.active(), 0, a)
-		d.rdb.Del(ctx, d.keys.tasks()+a)
+		d.rdb.LRem(ctx, d.keys.Active(), 0, a)
+		d.rdb.Del(ctx, d.keys.Task(a))
 		require.NoError(t, d.sweep(ctx))
 		assert.Equal(t, b, d.next())
-	})
-}
-
-func TestPausesAndHolds(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		ctx := context.Background()
-		d := newDesk(t, addr, Config{FirstPause: time.Second, LongestPause: 4 * time.Second}, fast, nil)
-		one, two := d.enqueue("1", "7", "a"), d.enqueue("2", "7", "b")
-		left, err := d.Pause(ctx, "1", time.Minute, Reason{Text: "slow down", Code: 613})
-		require.NoError(t, err)
-		assert.Equal(t, time.Minute, left)
-		left, err = d.Pause(ctx, "1", time.Second, Reason{})
-		require.NoError(t, err)
-		assert.Greater(t, left, 50*time.Second, "a pause is not made shorter")
-		assert.Equal(t, two, d.next())
-		assert.Empty(t, d.next())
-		s, err := ReadStatus(ctx, d.rdb, "")
-		require.NoError(t, err)
-		assert.Equal(t, 613, s.Pages[0].Pause.Code)
-		found, err := d.Release(ctx, "1")
-		require.NoError(t, err)
-		assert.True(t, found)
-		assert.Equal(t, one, d.next())
-
-		for i, want := range []time.Duration{1, 2, 4, 4} {
-			left, err = d.Pause(ctx, "3", 0, Reason{})
-			require.NoError(t, err)
-			assert.Equal(t, want*time.Second, left, "strike %d", i+1)
-			again, err := d.Pause(ctx, "3", 0, Reason{})
-			require.NoError(t, err)
-			assert.LessOrEqual(t, again, left, "the same strike")
-			d.rdb.Del(ctx, d.keys.pause("3"))
-		}
-		require.NoError(t, d.Hold(ctx, App, Reason{Text: "token"}))
-		d.enqueue("4", "1", "x")
-		assert.Empty(t, d.next())
-		left, err = d.Pause(ctx, App, time.Second, Reason{})
-		require.NoError(t, err)
-		assert.Negative(t, left, "a hold stays")
-		_, err = d.Release(ctx, App)
-		require.NoError(t, err)
-		assert.NotEmpty(t, d.next())
 	})
 }
 
 func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
-		a := newDesk(t, addr, Config{Places: 1}, fast, nil)
-		b := newDesk(t, addr, Config{Places: 5}, fast, nil)
+		a := newDesk(t, addr, Config{Places: 1, Poll: time.Minute}, fast, nil)
+		b := newDesk(t, addr, Config{Places: 5, Poll: time.Minute}, fast, nil)
 		assert.Equal(t, "lookout", a.ask().verb)
 		assert.Equal(t, "standby", b.ask().verb)
 		a.enqueue("1", "1", "x")
@@ -339,8 +203,8 @@ func TestRandomOrders(t *testing.T) {
 			assert.Empty(t, ids, "seed %d: recipient %s is stuck", seed, psid)
 		}
 		ctx := context.Background()
-		assert.Zero(t, d.rdb.HLen(ctx, d.keys.busy()).Val(), "no claim is left")
-		left, err := d.rdb.Keys(ctx, d.keys.own("parked:*")).Result()
+		assert.Zero(t, d.rdb.HLen(ctx, d.keys.Busy()).Val(), "no claim is left")
+		left, err := d.rdb.Keys(ctx, d.keys.Own("parked:*")).Result()
 		require.NoError(t, err)
 		assert.Empty(t, left)
 	})
@@ -355,84 +219,6 @@ func recipientIn(t *testing.T, msg string) string {
 	return psid
 }
 
-// TestContractWithAsynq fails if asynq changes a key or a script that this package relies on.
-func TestContractWithAsynq(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		ctx := context.Background()
-		d := newDesk(t, addr, Config{Places: 1}, fast, nil)
-		id := d.enqueue("1", "7", "a")
-		assert.Equal(t, []string{"1:bulk"}, d.rdb.SMembers(ctx, d.keys.groups()).Val())
-		assert.Equal(t, "aggregating", d.rdb.HGet(ctx, d.keys.tasks()+id, "state").Val())
-
-		states := make(chan string, 10)
-		back := true
-		handler := asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
-			got, _ := asynq.GetTaskID(ctx)
-			states <- d.rdb.HGet(ctx, d.keys.tasks()+got, "state").Val()
-			defer d.Done(got)
-			if back {
-				back = false
-				d.GiveBack(got, d.routeOf("1", "7"))
-				return fmt.Errorf("later: %w", asynq.SkipRetry)
-			}
-			return d.Finish(ctx, got, d.routeOf("1", "7"), "sent")
-		})
-		server := asynq.NewServerFromRedisClient(d.Client(), asynq.Config{
-			Concurrency: 1, Queues: map[string]int{producer.DefaultQueue: 1},
-			TaskCheckInterval: time.Millisecond, LogLevel: asynq.FatalLevel,
-		})
-		require.NoError(t, server.Start(handler))
-		require.Equal(t, "active", <-states)
-		require.Equal(t, "active", <-states, "what was given back comes again, although asynq would have archived it")
-		require.Eventually(t, func() bool { return d.rdb.Exists(ctx, d.keys.tasks()+id).Val() == 0 }, 5*time.Second, time.Millisecond)
-		d.Drain()
-		server.Shutdown()
-		for _, name := range []string{"active", "lease", "pending", "retry", "archived", "g:1:bulk"} {
-			assert.Zero(t, d.rdb.Exists(ctx, d.keys.asynq(name)).Val(), name)
-		}
-		keys, err := d.rdb.Keys(ctx, "asynq:{messenger}*").Result()
-		require.NoError(t, err)
-		slices.Sort(keys)
-		assert.NotContains(t, keys, d.keys.tasks()+id)
-	})
-}
-
-func TestScriptsDeclareASingleSlot(t *testing.T) {
-	t.Parallel()
-	// With a shebang Redis refuses keys of other slots than the declared ones in cluster mode, and undeclared writes by
-	// read-only scripts; one node that has all slots is enough to show it.
-	addr := redistest.ServerAt(t, redistest.FreeAddr(t), "--save", "", "--cluster-enabled", "yes")
-	rdb := redistest.Client(t, addr)
-	ctx := context.Background()
-	slots := []any{"CLUSTER", "ADDSLOTSRANGE", 0, 16383}
-	require.NoError(t, rdb.Do(ctx, slots...).Err())
-	require.Eventually(t, func() bool {
-		return strings.Contains(rdb.ClusterInfo(ctx).Val(), "cluster_state:ok")
-	}, 10*time.Second, 20*time.Millisecond)
-	d := newDesk(t, addr, Config{}, fast, nil)
-	for name, src := range map[string]string{
-		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua, "giveback": libLua + givebackLua,
-		"finish": libLua + finishLua, "pause": pauseLua, "release": releaseLua, "sweep": libLua + sweepLua,
-	} {
-		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
-	}
-	a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
-	r := d.routeOf("1", "7")
-	take := redis.NewScript("#!lua\n" + libLua + takeLua)
-	keys := []string{
-		d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease"),
-		d.keys.groups(), d.keys.due(), d.keys.rates(), d.keys.busy(), d.keys.pause(App), d.keys.lookout(),
-	}
-	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.tasks(), d.keys.line(""), d.keys.own(""),
-		1000, d.id, 1, 0, 500))
-	require.NoError(t, err)
-	assert.Equal(t, a, got.args[0])
-	d.next()
-	d.done(a, r)
-	assert.Equal(t, b, d.next())
-}
-
 func TestClockFollowsTheFastestReply(t *testing.T) {
 	t.Parallel()
 	base := time.Unix(1000, 0)
@@ -445,9 +231,9 @@ func TestClockFollowsTheFastestReply(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1})
+	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1, Poll: time.Hour})
 	require.Error(t, err)
-	for _, field := range []string{"Margin", "Lead", "Places"} {
+	for _, field := range []string{"Margin", "Lead", "Places", "Poll"} {
 		assert.ErrorContains(t, err, field)
 	}
 }
@@ -456,17 +242,15 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
-		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		for i := range 6 {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}
-		take := func() (string, int64) {
+		take := func() (*Hand, int64) {
 			got := d.ask()
 			require.Equal(t, "job", got.verb)
-			slot, err := got.us(3)
-			require.NoError(t, err)
-			d.setTurn(got.args[0], turn{line: "1:bulk", slot: slot})
-			return got.args[0], slot
+			h := d.taken[got.args[0]]
+			return h, h.slot
 		}
 		a, slotA := take()
 		b, slotB := take()
@@ -512,7 +296,7 @@ func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		require.NoError(t, d.rdb.FlushAll(ctx).Err())
 		id := d.enqueue("1", "7", "a")
-		keys := []string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}
+		keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
 		d.lastLook = time.Time{}
 		require.Error(t, d.dequeue(keys, []any{1}).Err())
 		assert.Equal(t, id, d.next())
@@ -540,63 +324,13 @@ func TestParkedJobsComeBeforeLaterOnesWhenTheirHolderEndedUnseen(t *testing.T) {
 		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 		require.Equal(t, a, d.next())
 		require.Empty(t, d.next())
-		d.rdb.LRem(ctx, d.keys.active(), 0, a)
-		d.rdb.HSet(ctx, d.keys.tasks()+a, "state", "archived")
+		d.rdb.LRem(ctx, d.keys.Active(), 0, a)
+		d.rdb.HSet(ctx, d.keys.Task(a), "state", "archived")
 		c := d.enqueue("1", "7", "c")
-		d.rdb.ZAdd(ctx, d.keys.due(), redis.Z{Score: 0, Member: "1:bulk"})
+		d.rdb.ZAdd(ctx, d.keys.Due(), redis.Z{Score: 0, Member: "1:bulk"})
 		assert.Equal(t, b, d.next())
 		assert.Empty(t, d.next())
 		d.done(b, d.routeOf("1", "7"))
 		assert.Equal(t, c, d.next())
-	})
-}
-
-func TestAPausedQueueHandsOutNothing(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		d := newDesk(t, addr, Config{}, fast, nil)
-		id := d.enqueue("1", "7", "a")
-		inspector := asynq.NewInspectorFromRedisClient(d.rdb)
-		require.NoError(t, inspector.PauseQueue(producer.DefaultQueue))
-		require.Empty(t, d.next())
-		got, err := d.take(context.Background(),
-			[]string{d.keys.pending(), d.keys.asynq("paused"), d.keys.active(), d.keys.asynq("lease")}, []any{1})
-		require.NoError(t, err)
-		assert.Equal(t, "lookout", got.verb, "also when it does not look for new lines")
-		require.NoError(t, inspector.UnpauseQueue(producer.DefaultQueue))
-		assert.Equal(t, id, d.next())
-	})
-}
-
-// TestStatusLosesNoJobOnItsWay moves one job between its line and a worker as fast as it can, and looks all the while.
-func TestStatusLosesNoJobOnItsWay(t *testing.T) {
-	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
-		d := newDesk(t, addr, Config{}, fast, nil)
-		id := d.enqueue("1", "7", "a")
-		looked := make(chan int)
-		stop := make(chan struct{})
-		go func() {
-			n, rdb := 0, redistest.Client(t, addr)
-			for {
-				select {
-				case <-stop:
-					looked <- n
-					return
-				default:
-				}
-				s, err := ReadStatus(context.Background(), rdb, "")
-				if assert.NoError(t, err) {
-					assert.False(t, s.Done(), "the job was nowhere: %+v", s)
-				}
-				n++
-			}
-		}()
-		for range 300 {
-			require.Eventually(t, func() bool { return d.next() == id }, 5*time.Second, time.Millisecond)
-			d.putBack(id, d.routeOf("1", "7"), "head")
-		}
-		close(stop)
-		assert.Positive(t, <-looked)
 	})
 }

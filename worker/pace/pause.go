@@ -3,11 +3,8 @@ package pace
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // App is the scope of a pause that stops all pages.
@@ -48,8 +45,10 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
-	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.pause(scope), p.keys.strike(scope)},
-		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text).Int64()
+	adapt := !p.cfg.Steady && !why.MissingToken // which says nothing about the platform
+	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
+		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, adapt,
+		why.MissingToken).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
@@ -58,28 +57,54 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 
 // Release ends a pause or a hold of scope at once. found is false if there was none.
 func (p *Pacer) Release(ctx context.Context, scope string) (found bool, err error) {
+	return p.release(ctx, scope, false)
+}
+
+func (p *Pacer) release(ctx context.Context, scope string, tokenOnly bool) (bool, error) {
+	flag := 0
+	if tokenOnly {
+		flag = 1
+	}
+	k := p.keys
 	n, err := releaseScript.Run(ctx, p.rdb,
-		[]string{p.keys.pause(scope), p.keys.strike(scope), p.keys.due()}, scope).Int64()
+		[]string{k.Pause(scope), k.Strikes(scope), k.Due(), k.Tokenless()}, scope, flag).Int64()
 	if err != nil {
 		return false, fmt.Errorf("pace: release %s: %w", scope, err)
 	}
 	return n == 1, nil
 }
 
-// ReleaseMissingToken releases a page that is held because a worker had no token for it, and nothing else.
-func (p *Pacer) ReleaseMissingToken(ctx context.Context, page string) error {
-	text, err := p.rdb.Get(ctx, p.keys.pause(page)).Bytes()
-	var why Reason
-	switch {
-	case errors.Is(err, redis.Nil):
-		return nil
-	case err != nil:
-		return fmt.Errorf("pace: pause of %s: %w", page, err)
+// tokenlessFor is how long a worker without a page's token passes its lines after it held the page. In a fleet in which only
+// some have the token, those get to send; where none has, the hold returns after this at the latest, should a person have ended
+// it.
+const tokenlessFor = time.Minute
+
+// HoldForToken holds a page that this worker has no token for. A worker that has one releases it with [Pacer.ReleaseTokens].
+// This one then takes none of its jobs for a minute.
+func (p *Pacer) HoldForToken(ctx context.Context, page string, why Reason) error {
+	why.MissingToken = true
+	p.mu.Lock()
+	p.tokenless[page] = time.Now()
+	p.mu.Unlock()
+	// The set comes first: a page in it that is not held does no harm.
+	if err := p.rdb.SAdd(ctx, p.keys.Tokenless(), page).Err(); err != nil {
+		return fmt.Errorf("pace: hold %s: %w", page, err)
 	}
-	// A reason that cannot be read is of another version, and not ours to end.
-	if _ = json.Unmarshal(text, &why); !why.MissingToken {
-		return nil
+	return p.Hold(ctx, page, why)
+}
+
+// ReleaseTokens releases the pages that are held because a worker had no token for them, and for which this one has one.
+func (p *Pacer) ReleaseTokens(ctx context.Context) error {
+	pages, err := p.rdb.SMembers(ctx, p.keys.Tokenless()).Result()
+	if err != nil {
+		return fmt.Errorf("pace: pages without a token: %w", err)
 	}
-	_, err = p.Release(ctx, page)
-	return err
+	for _, page := range pages {
+		if p.cfg.HasToken != nil && p.cfg.HasToken(page) {
+			if _, err := p.release(ctx, page, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -6,15 +6,28 @@
 -- ARGV[2] first length, ms, of one that grows
 -- ARGV[3] greatest length, ms, of one that grows
 -- ARGV[4] why, as JSON
+-- ARGV[5] sendpace:{q}:
+-- ARGV[6] page, or 'app'
+-- ARGV[7] 1: after the pause a probe goes first, and then the pace climbs
+-- ARGV[8] 1: a hold because of a missing token
 --
 -- Returns the ms that are left of the pause, -1 for a hold.
 --
--- Invariant: a pause is never made shorter, and errors of calls that were in flight together count as one strike.
+-- Invariant: a pause is never made shorter, and none gives way to a hold because of a missing token, which ends as soon as a
+-- worker has one. Errors of calls that were in flight together count as one strike and halve
+-- the start of a climb once.
 
 local left = redis.call('PTTL', KEYS[1])
 local ms = tonumber(ARGV[1])
-if left == -1 then
-  return -1
+if left == -1 and for_token(KEYS[1]) then
+  left = -2 -- as if there were none
+end
+if left == -1 or left >= 0 and ARGV[8] == '1' then
+  return left
+end
+if ARGV[7] == '1' then
+  local t = redis.call('TIME')
+  adapt_on_pause(ARGV[5], ARGV[6], t[1] * 1000000 + t[2])
 end
 if ms == -1 then
   redis.call('SET', KEYS[1], ARGV[4])

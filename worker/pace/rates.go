@@ -4,44 +4,58 @@ import (
 	"context"
 	"fmt"
 	"math"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 )
 
-// Rates are a page's limits in messages a second. Each must be above zero.
+// Rates are a page's limits. Page, Bulk and Media must be above zero.
 type Rates struct {
-	Page  float64 `json:"page"`  // all lanes together
-	Bulk  float64 `json:"bulk"`  // the bulk lane
-	Media float64 `json:"media"` // audio and video
+	// Page, Bulk and Media are messages a second: of all lanes together, of the bulk lane, and audio and video.
+	Page  float64 `json:"page"`
+	Bulk  float64 `json:"bulk"`
+	Media float64 `json:"media"`
+	// Replies are private replies to comments and posts, a second. Zero sets no limit.
+	Replies float64 `json:"replies,omitempty"`
+	// Thread is the least time between two messages to one recipient. Zero sets none.
+	Thread time.Duration `json:"thread_ns,omitempty"`
+	// Budget is how many sends are made in any 24 hours. A send counts for up to 15 minutes longer. Zero sets no limit.
+	Budget int64 `json:"budget,omitempty"`
 }
 
-// encode writes the rates as the intervals that the scripts read: 'page bulk media' in us, with the margin taken off each
-// rate and rounded up, so that a slot is never early.
-func (r Rates) encode(margin float64) string {
+// Limits are those of a whole fleet.
+type Limits struct {
+	// Pages are the rates by page id; a page that is not in it has those of Others.
+	Pages  map[string]Rates
+	Others Rates
+	// AppBudget is how many sends all pages together make in any 24 hours, counted as [Rates] says. Zero sets no limit.
+	AppBudget int64
+}
+
+// encode writes the rates as the scripts read them (see rates.lua): intervals in us, with the margin taken off each rate and
+// rounded up, so that a slot is never early.
+func (r Rates) encode(margin float64, appBudget int64) string {
 	us := func(rate float64) int64 {
+		if rate == 0 {
+			return 0
+		}
 		// A century between two sends is as good as never, and fits the scripts' numbers.
 		return int64(math.Min(math.Ceil(1e6/(rate*(1-margin))), 1e15))
 	}
-	return fmt.Sprintf("%d %d %d", us(r.Page), us(r.Bulk), us(r.Media))
+	return fmt.Sprintf("%d %d %d %d %d %d %d %g", us(r.Page), us(r.Bulk), us(r.Media), us(r.Replies),
+		r.Thread.Microseconds(), r.Budget, appBudget, margin)
 }
 
-// SetRates makes the rates of all pages those given, for the whole fleet, from the next slot on. A page that is not in
-// pages has the rates of others. It replaces what an earlier call set.
-func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rates) error {
-	fields := make([]any, 0, 2*len(pages)+4)
-	fields = append(fields, "margin", p.cfg.Margin, "default", others.encode(p.cfg.Margin))
-	for id, r := range pages {
-		fields = append(fields, id, r.encode(p.cfg.Margin))
+// SetRates makes the limits of the whole fleet those given, from the next slot on. It replaces what an earlier call set, and
+// takes effect within a second, also on a line whose next slot was hours away.
+func (p *Pacer) SetRates(ctx context.Context, l Limits) error {
+	args := make([]any, 0, 2*len(l.Pages)+2)
+	args = append(args, "default", l.Others.encode(p.cfg.Margin, l.AppBudget))
+	for id, r := range l.Pages {
+		args = append(args, id, r.encode(p.cfg.Margin, l.AppBudget))
 	}
 	p.mu.Lock()
-	p.rates = fields
+	p.rates = args
 	p.mu.Unlock()
-	_, err := p.rdb.TxPipelined(ctx, func(tx redis.Pipeliner) error {
-		tx.Del(ctx, p.keys.rates())
-		tx.HSet(ctx, p.keys.rates(), fields...)
-		return nil
-	})
-	if err != nil {
+	if err := p.writeRates(ctx, false); err != nil {
 		return fmt.Errorf("pace: set rates: %w", err)
 	}
 	return nil
@@ -49,15 +63,19 @@ func (p *Pacer) SetRates(ctx context.Context, others Rates, pages map[string]Rat
 
 // restoreRates sets the rates again if Redis has lost them: after a flush, or a failover to a server that had no data.
 func (p *Pacer) restoreRates(ctx context.Context) error {
-	n, err := p.rdb.Exists(ctx, p.keys.rates()).Result()
-	p.mu.Lock()
-	fields := p.rates
-	p.mu.Unlock()
-	if err == nil && n == 0 && len(fields) > 0 {
-		err = p.rdb.HSet(ctx, p.keys.rates(), fields...).Err()
-	}
-	if err != nil {
+	if err := p.writeRates(ctx, true); err != nil {
 		return fmt.Errorf("pace: restore rates: %w", err)
 	}
 	return nil
+}
+
+func (p *Pacer) writeRates(ctx context.Context, onlyIfLost bool) error {
+	p.mu.Lock()
+	args := p.rates
+	p.mu.Unlock()
+	if len(args) == 0 {
+		return nil
+	}
+	return ratesScript.Run(ctx, p.rdb, []string{p.keys.RatedPages(), p.keys.Due()},
+		append([]any{p.keys.Rates(""), onlyIfLost}, args...)...).Err()
 }

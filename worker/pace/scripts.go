@@ -10,7 +10,9 @@ import (
 
 var (
 	//go:embed lib.lua
-	libLua string
+	linesLua string
+	//go:embed limits.lua
+	limitsLua string
 	//go:embed take.lua
 	takeLua string
 	//go:embed admit.lua
@@ -19,31 +21,52 @@ var (
 	lateLua string
 	//go:embed unused.lua
 	unusedLua string
-	//go:embed giveback.lua
-	givebackLua string
-	//go:embed finish.lua
-	finishLua string
+	//go:embed permit.lua
+	permitLua string
+	//go:embed settle.lua
+	settleLua string
+	//go:embed beat.lua
+	beatLua string
+	//go:embed reap.lua
+	reapLua string
 	//go:embed pause.lua
 	pauseLua string
 	//go:embed release.lua
 	releaseLua string
 	//go:embed sweep.lua
 	sweepLua string
+	//go:embed rates.lua
+	ratesLua string
+	//go:embed explain.lua
+	explainLua string
+	//go:embed audit.lua
+	auditLua string
+	//go:embed places.lua
+	placesLua string
 )
+
+// libLua is what the scripts share.
+var libLua = linesLua + limitsLua
 
 var (
-	takeScript     = redis.NewScript(libLua + takeLua)
-	admitScript    = redis.NewScript(libLua + admitLua)
-	lateScript     = redis.NewScript(libLua + lateLua)
-	unusedScript   = redis.NewScript(libLua + unusedLua)
-	givebackScript = redis.NewScript(libLua + givebackLua)
-	finishScript   = redis.NewScript(libLua + finishLua)
-	pauseScript    = redis.NewScript(pauseLua)
-	releaseScript  = redis.NewScript(releaseLua)
-	sweepScript    = redis.NewScript(libLua + sweepLua)
+	takeScript    = redis.NewScript(libLua + takeLua)
+	admitScript   = redis.NewScript(libLua + admitLua)
+	lateScript    = redis.NewScript(libLua + lateLua)
+	unusedScript  = redis.NewScript(libLua + unusedLua)
+	permitScript  = redis.NewScript(libLua + permitLua)
+	settleScript  = redis.NewScript(libLua + settleLua)
+	beatScript    = redis.NewScript(beatLua)
+	reapScript    = redis.NewScript(reapLua)
+	pauseScript   = redis.NewScript(libLua + pauseLua)
+	releaseScript = redis.NewScript(libLua + releaseLua)
+	sweepScript   = redis.NewScript(libLua + sweepLua)
+	ratesScript   = redis.NewScript(ratesLua)
+	explainScript = redis.NewScript(libLua + explainLua)
+	auditScript   = redis.NewScript(libLua + auditLua)
+	placesScript  = redis.NewScript(libLua + placesLua)
 )
 
-// reply is what take and admit answer: the server's time, a verb, and the verb's own values.
+// reply is what take, admit and permit answer: the server's time, a verb, and the verb's own values.
 type reply struct {
 	now  int64
 	verb string
@@ -52,7 +75,8 @@ type reply struct {
 
 // arity is how many values follow each verb.
 var arity = map[string]int{
-	"job": -1, "task": 2, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
+	"job": 6, "task": 2, "slot": 1, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
+	"go": 3, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1,
 }
 
 // readReply is the one place where a script's answer is decoded.
@@ -61,11 +85,11 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if len(parts) < 3 {
+	if len(parts) < 2 {
 		return reply{}, fmt.Errorf("pace: script answered %d values", len(parts))
 	}
 	r := reply{verb: parts[1], args: parts[2:]}
-	if n, ok := arity[r.verb]; !ok || (n >= 0 && n != len(r.args)) {
+	if n, ok := arity[r.verb]; !ok || n != len(r.args) {
 		return reply{}, fmt.Errorf("pace: script answered %q with %d values", r.verb, len(r.args))
 	}
 	r.now, err = strconv.ParseInt(parts[0], 10, 64)

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,18 +14,26 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 // Status is what a fleet has to do and how fast it may.
 type Status struct {
 	// At is the Redis server's time.
 	At time.Time `json:"at"`
+	// Workers are those that gave a sign of life within the last 10 seconds.
+	Workers []WorkerInfo `json:"workers,omitempty"`
 	// Lines are the lines that have jobs, by name.
 	Lines []LineStatus `json:"lines"`
 	// Pages are the pages that have lines, rates of their own, outcomes or a pause, by id.
 	Pages []PageStatus `json:"pages"`
 	// App is the pause of all pages, nil if there is none.
 	App *PauseStatus `json:"app_pause,omitempty"`
+	// AppUsage is the use of the app's allowance that the platform named last, in percent; 0 if it named none in the last five
+	// minutes. AppBudget and AppSpent are the sends of 24 hours that are allowed and that were made; 0 if there is no limit.
+	AppUsage  int   `json:"app_usage,omitempty"`
+	AppBudget int64 `json:"app_budget,omitempty"`
+	AppSpent  int64 `json:"app_spent,omitempty"`
 	// Active jobs are in the hands of workers; Pending ones come from no line and are next; Retrying and Scheduled ones wait
 	// for a time; Archived ones failed. All counts and lines are of one moment.
 	Pending   int64 `json:"pending"`
@@ -42,13 +50,18 @@ func (s *Status) Done() bool {
 
 // LineStatus is one line.
 type LineStatus struct {
-	Name    string        `json:"name"`
-	PageID  string        `json:"page_id"`
-	Lane    producer.Lane `json:"lane"`
-	Media   bool          `json:"media,omitempty"`
-	Waiting int64         `json:"waiting"`
-	// Rate is the configured rate of the limit that binds the line, a second.
+	Name   string        `json:"name"`
+	PageID string        `json:"page_id"`
+	Lane   producer.Lane `json:"lane"`
+	// Side says what the jobs of a side line wait for: "media" and "reply" the rate of their class, "later" the spacing of
+	// their conversation. It is empty for the line of the lane itself.
+	Side    string `json:"side,omitempty"`
+	Waiting int64  `json:"waiting"`
+	// Rate is the configured rate of the lane and class, a second: the lowest of those that hold for all jobs of the line.
 	Rate float64 `json:"rate"`
+	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (an earlier
+	// message to its recipient is in hand), probe, pause or hold.
+	Limit string `json:"limit"`
 	// ETA is how long the line takes to empty if it has its page to itself; below zero on a page that is held.
 	ETA time.Duration `json:"eta_ns"`
 }
@@ -57,9 +70,18 @@ type LineStatus struct {
 type PageStatus struct {
 	ID string `json:"id"`
 	// Rate is the rate now, over all lanes: the slots of the last 10 to 20 seconds, a second.
-	Rate       float64      `json:"rate_now"`
-	Configured Rates        `json:"configured"`
-	Pause      *PauseStatus `json:"pause,omitempty"`
+	Rate       float64 `json:"rate_now"`
+	Configured Rates   `json:"configured"`
+	// Stage is "steady", "probe" while one job goes ahead after a pause, or "climb" on the way back to the rates.
+	Stage string `json:"stage"`
+	// Percent is how much of the rates may be used now; less than 100 in a climb and as usage nears its limit.
+	Percent int `json:"percent"`
+	// Usage is the use of the page's allowance that the platform named last, in percent; 0 if it named none in the last five
+	// minutes.
+	Usage int `json:"usage,omitempty"`
+	// Spent are the sends of the last 24 hours that count against Configured.Budget; 0 if there is no budget.
+	Spent int64        `json:"spent,omitempty"`
+	Pause *PauseStatus `json:"pause,omitempty"`
 	// Outcomes counts the jobs that ended, by outcome, since the queue was made.
 	Outcomes map[string]int64 `json:"outcomes,omitempty"`
 }
@@ -77,7 +99,7 @@ func ReadStatus(ctx context.Context, rdb redis.UniversalClient, queue string) (*
 	if queue == "" {
 		queue = producer.DefaultQueue
 	}
-	r := statusReader{rdb: rdb, keys: keys{queue}}
+	r := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}
 	s, err := r.read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("pace: status: %w", err)
@@ -87,24 +109,32 @@ func ReadStatus(ctx context.Context, rdb redis.UniversalClient, queue string) (*
 
 type statusReader struct {
 	rdb  redis.UniversalClient
-	keys keys
+	keys rediskeys.Keys
 }
 
-// read takes two round trips: what there is, and then each line and page, in one transaction. If a line came up in between
+// read asks what there is, then for the rates, and then for each line and page, in one transaction. If a line came up in between
 // the second is made again, so that a job on its way from one place to the next is always seen in one of them.
 func (r statusReader) read(ctx context.Context) (*Status, error) {
 	pipe := r.rdb.Pipeline()
 	now := pipe.Time(ctx)
-	lines := pipe.SMembers(ctx, r.keys.groups())
-	rates := pipe.HGetAll(ctx, r.keys.rates())
-	outcomes := pipe.HGetAll(ctx, r.keys.outcomes())
+	lines := pipe.SMembers(ctx, r.keys.Groups())
+	rated := pipe.SMembers(ctx, r.keys.RatedPages())
+	outcomes := pipe.HGetAll(ctx, r.keys.Outcomes())
+	beats, told := pipe.ZRangeWithScores(ctx, r.keys.Workers(), 0, -1), pipe.HGetAll(ctx, r.keys.WorkersInfo())
 	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	rates, err := r.rates(ctx, rated.Val())
+	if err != nil {
+		return nil, err
+	}
+	if err := r.loadExplain(ctx); err != nil {
 		return nil, err
 	}
 	names := lines.Val()
 	for {
-		s := &Status{At: now.Val()}
-		found, err := r.details(ctx, s, names, newRateTable(rates.Val()), countsByPage(outcomes.Val()))
+		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val())}
+		found, err := r.details(ctx, s, names, rates, countsByPage(outcomes.Val()))
 		if err != nil {
 			return nil, err
 		}
@@ -123,19 +153,14 @@ func (r statusReader) details(
 ) ([]string, error) {
 	slices.Sort(names)
 	pipe := r.rdb.TxPipeline()
-	found := pipe.SMembers(ctx, r.keys.groups())
-	pending, active := pipe.LLen(ctx, r.keys.pending()), pipe.LLen(ctx, r.keys.active())
-	retrying := pipe.ZCard(ctx, r.keys.asynq("retry"))
-	scheduled := pipe.ZCard(ctx, r.keys.asynq("scheduled"))
-	archived := pipe.ZCard(ctx, r.keys.asynq("archived"))
-	waiting := make([]*redis.IntCmd, len(names))
-	for i, name := range names {
-		waiting[i] = pipe.ZCard(ctx, r.keys.line(name))
-	}
-	pages := pageIDs(names, rates, counts)
-	slots, pauses := make([]*redis.StringCmd, len(pages)), make([]pauseCmds, len(pages))
-	for i, id := range pages {
-		slots[i], pauses[i] = pipe.Get(ctx, r.keys.slots(id)), r.askPause(ctx, pipe, id)
+	found := pipe.SMembers(ctx, r.keys.Groups())
+	pending, active := pipe.LLen(ctx, r.keys.Pending()), pipe.LLen(ctx, r.keys.Active())
+	retrying, scheduled := pipe.ZCard(ctx, r.keys.Retry()), pipe.ZCard(ctx, r.keys.Scheduled())
+	archived := pipe.ZCard(ctx, r.keys.Archived())
+	var asked []pageCmds
+	lines := linesByPage(names)
+	for _, id := range pageIDs(lines, rates, counts) {
+		asked = append(asked, r.askPage(ctx, pipe, id, lines[id], rates.known))
 	}
 	app := r.askPause(ctx, pipe, App)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
@@ -143,42 +168,78 @@ func (r statusReader) details(
 	}
 	s.Pending, s.Active, s.Retrying = pending.Val(), active.Val(), retrying.Val()
 	s.Scheduled, s.Archived = scheduled.Val(), archived.Val()
-	s.App = app.status()
-	paused := map[string]*PauseStatus{}
-	for i, id := range pages {
-		paused[id] = pauses[i].status()
-		s.Pages = append(s.Pages, PageStatus{
-			ID: id, Rate: rateNow(slots[i].Val(), s.At), Configured: rates.of(id), Pause: paused[id], Outcomes: counts[id],
-		})
-	}
-	for i, name := range names {
-		if n := waiting[i].Val(); n > 0 {
-			line, _ := producer.ParseLine(name)
-			s.Lines = append(s.Lines, lineStatus(name, line, n, rates, paused[line.PageID], s.App))
+	s.App, s.AppBudget = app.status(), rates.appBudget
+	for _, q := range asked {
+		if err := q.fill(s, rates, counts[q.id]); err != nil {
+			return nil, err
 		}
 	}
 	return found.Val(), nil
 }
 
-func lineStatus(name string, l producer.Line, n int64, rates rateTable, pauses ...*PauseStatus) LineStatus {
-	of := rates.of(l.PageID)
-	rate := of.Page
-	if l.Lane == producer.LaneBulk {
-		rate = min(rate, of.Bulk)
+// pageCmds are the questions about one page.
+type pageCmds struct {
+	id      string
+	slots   *redis.StringCmd
+	pause   pauseCmds
+	lines   []string
+	waiting []*redis.IntCmd
+	why     *redis.Cmd // nil before a worker has set the rates
+}
+
+func (r statusReader) askPage(ctx context.Context, pipe redis.Pipeliner, id string, lines []string, known bool) pageCmds {
+	q := pageCmds{id: id, lines: lines, slots: pipe.Get(ctx, r.keys.Slots(id)), pause: r.askPause(ctx, pipe, id)}
+	for _, name := range lines {
+		q.waiting = append(q.waiting, pipe.ZCard(ctx, r.keys.Line(name)))
 	}
-	if l.Media {
-		rate = min(rate, of.Media)
+	if known {
+		q.why = r.explain(ctx, pipe, id, lines)
 	}
-	s := LineStatus{Name: name, PageID: l.PageID, Lane: l.Lane, Media: l.Media, Waiting: n, Rate: rate}
-	if rate > 0 {
-		s.ETA = time.Duration(float64(n) / (rate * (1 - rates.margin)) * float64(time.Second))
+	return q
+}
+
+// fill adds the page and its lines to the status.
+func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) error {
+	e, err := readExplanation(q.why)
+	if err != nil {
+		return err
+	}
+	page := PageStatus{
+		ID: q.id, Rate: rateNow(q.slots.Val(), s.At), Configured: rates.of(q.id), Pause: q.pause.status(), Outcomes: outcomes,
+		Stage: e.stage, Percent: e.percent, Usage: e.usage, Spent: e.spent,
+	}
+	s.Pages = append(s.Pages, page)
+	s.AppUsage, s.AppSpent = e.appUsage, e.appSpent
+	for i, name := range q.lines {
+		if n := q.waiting[i].Val(); n > 0 {
+			s.Lines = append(s.Lines, lineStatus(name, n, rates.margin, e.limit(i), page, s.App))
+		}
+	}
+	return nil
+}
+
+func lineStatus(name string, n int64, margin float64, limit string, page PageStatus, app *PauseStatus) LineStatus {
+	of := page.Configured
+	s := LineStatus{Name: name, PageID: page.ID, Waiting: n, Rate: of.Page, Limit: limit}
+	_, s.Lane, s.Side = splitLine(name)
+	if s.Lane == producer.LaneBulk {
+		s.Rate = min(s.Rate, of.Bulk)
+	}
+	if s.Side == sideMedia {
+		s.Rate = min(s.Rate, of.Media)
+	}
+	if s.Side == sideReply && of.Replies > 0 {
+		s.Rate = min(s.Rate, of.Replies)
+	}
+	if s.Rate > 0 {
+		s.ETA = time.Duration(float64(n) / (s.Rate * (1 - margin)) * float64(time.Second))
 	}
 	var left time.Duration
-	for _, p := range pauses {
+	for _, p := range []*PauseStatus{page.Pause, app} {
 		switch {
 		case p == nil:
 		case p.Hold:
-			s.ETA = -1
+			s.ETA, s.Limit = -1, "hold"
 			return s
 		default:
 			left = max(left, p.Left)
@@ -188,21 +249,39 @@ func lineStatus(name string, l producer.Line, n int64, rates rateTable, pauses .
 	return s
 }
 
-// pageIDs are all pages that there is something to say about.
-func pageIDs(names []string, rates rateTable, counts map[string]map[string]int64) []string {
-	var ids []string
+// Side lines of a lane. See parse_line in lib.lua.
+const (
+	sideMedia = "media"
+	sideReply = "reply"
+	sideLater = "later"
+)
+
+// splitLine reads a line's name as parse_line does: a group that is no line counts as a bulk line of a page of that name.
+func splitLine(name string) (page string, lane producer.Lane, side string) {
+	page, rest, _ := strings.Cut(name, ":")
+	text, side, sided := strings.Cut(rest, ":")
+	lane = producer.Lane(text)
+	switch {
+	case page == "", strings.Trim(page, "0123456789") != "", lane != producer.LaneBulk && lane != producer.LaneRealtime,
+		sided && side != sideMedia && side != sideReply && side != sideLater:
+		return name, producer.LaneBulk, ""
+	}
+	return page, lane, side
+}
+
+func linesByPage(names []string) map[string][]string {
+	lines := map[string][]string{}
 	for _, name := range names {
-		line, ok := producer.ParseLine(name)
-		if ok {
-			ids = append(ids, line.PageID)
-		}
+		page, _, _ := splitLine(name)
+		lines[page] = append(lines[page], name)
 	}
-	for id := range rates.pages {
-		ids = append(ids, id)
-	}
-	for id := range counts {
-		ids = append(ids, id)
-	}
+	return lines
+}
+
+// pageIDs are all pages that there is something to say about.
+func pageIDs(lines map[string][]string, rates rateTable, counts map[string]map[string]int64) []string {
+	ids := slices.AppendSeq(slices.Collect(maps.Keys(lines)), maps.Keys(rates.pages))
+	ids = slices.AppendSeq(ids, maps.Keys(counts))
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
@@ -214,7 +293,7 @@ type pauseCmds struct {
 }
 
 func (r statusReader) askPause(ctx context.Context, pipe redis.Pipeliner, scope string) pauseCmds {
-	return pauseCmds{pipe.Get(ctx, r.keys.pause(scope)), pipe.PTTL(ctx, r.keys.pause(scope))}
+	return pauseCmds{pipe.Get(ctx, r.keys.Pause(scope)), pipe.PTTL(ctx, r.keys.Pause(scope))}
 }
 
 func (c pauseCmds) status() *PauseStatus {
@@ -226,54 +305,6 @@ func (c pauseCmds) status() *PauseStatus {
 		s.Text = "(the reason cannot be read)"
 	}
 	return s
-}
-
-// rateTable is what SetRates wrote.
-type rateTable struct {
-	margin float64
-	others Rates
-	pages  map[string]Rates
-}
-
-func newRateTable(fields map[string]string) rateTable {
-	t := rateTable{pages: map[string]Rates{}}
-	t.margin, _ = strconv.ParseFloat(fields["margin"], 64)
-	for id, text := range fields {
-		switch id {
-		case "margin":
-		case "default":
-			t.others = decodeRates(text, t.margin)
-		default:
-			t.pages[id] = decodeRates(text, t.margin)
-		}
-	}
-	return t
-}
-
-func (t rateTable) of(page string) Rates {
-	if r, ok := t.pages[page]; ok {
-		return r
-	}
-	return t.others
-}
-
-// decodeRates turns the intervals back into the rates as configured, to the precision that they have.
-func decodeRates(text string, margin float64) Rates {
-	var us [3]float64
-	for i, f := range strings.Fields(text) {
-		if i < len(us) {
-			us[i], _ = strconv.ParseFloat(f, 64)
-		}
-	}
-	rate := func(us float64) float64 {
-		if us == 0 {
-			return 0
-		}
-		r := 1e6 / us / (1 - margin)
-		digits := math.Pow(10, 3-math.Ceil(math.Log10(r)))
-		return math.Round(r*digits) / digits
-	}
-	return Rates{Page: rate(us[0]), Bulk: rate(us[1]), Media: rate(us[2])}
 }
 
 // countsByPage splits the fields '<page>:<outcome>'.
@@ -293,15 +324,15 @@ func countsByPage(fields map[string]string) map[string]map[string]int64 {
 	return counts
 }
 
-// rateNow is the number of slots in this ten seconds and the ten before, over their length. See load_slots in lib.lua.
+// rateNow is the number of slots in this ten seconds and the ten before, over their length. See charge in limits.lua.
 func rateNow(slots string, now time.Time) float64 {
 	f := strings.Fields(slots)
-	if len(f) != 6 {
+	if len(f) != 7 {
 		return 0
 	}
-	span, _ := strconv.ParseInt(f[3], 10, 64)
-	count, _ := strconv.ParseFloat(f[4], 64)
-	before, _ := strconv.ParseFloat(f[5], 64)
+	span, _ := strconv.ParseInt(f[4], 10, 64)
+	count, _ := strconv.ParseFloat(f[5], 64)
+	before, _ := strconv.ParseFloat(f[6], 64)
 	const length = 10
 	at := float64(now.UnixMicro()) / 1e6
 	switch into := at - float64(span*length); {

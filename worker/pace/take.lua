@@ -8,10 +8,9 @@
 -- KEYS[4] asynq:{q}:lease
 -- KEYS[5] asynq:{q}:groups       names of the lines
 -- KEYS[6] sendpace:{q}:due       line -> the earliest time, in us, that it is worth a look
--- KEYS[7] sendpace:{q}:rates     page (or 'default') -> 'page bulk media', us between two sends
--- KEYS[8] sendpace:{q}:busy      recipient -> id of the job that goes before all others to it
--- KEYS[9] sendpace:{q}:pause:app
--- KEYS[10] sendpace:{q}:lookout  id of the worker that polls while the others stand by
+-- KEYS[7] sendpace:{q}:busy      recipient -> id of the job that goes before all others to it
+-- KEYS[8] sendpace:{q}:pause:app
+-- KEYS[9] sendpace:{q}:lookout   id of the worker that polls while the others stand by
 -- ARGV[1] lease expiry, unix seconds
 -- ARGV[2] asynq:{q}:t:           prefix of the task hashes
 -- ARGV[3] asynq:{q}:g:           prefix of the lines
@@ -21,37 +20,62 @@
 -- ARGV[7] 1: look also for pending tasks and new lines
 -- ARGV[8] 1: this is the worker's last free place
 -- ARGV[9] lookout's time to live, ms
+-- ARGV[10] pages that have their share of the worker's places, with a space before each
 --
--- Returns {now, 'job', id, message, line, slot}   a job from a line; its slot is taken
---         {now, 'task', id, message}              a task from pending, subject to no limit yet
---         {now, 'lookout', wait}                  nothing to do for wait us (-1: nothing is waiting); asks again then
---         {now, 'standby', 0}                     nothing to do, and another worker is looking
---         {now, 'again', 0}                       not finished; ask again at once
+-- Returns {now, 'job', id, message, line, slot, verb, wait}   a job from a line; its slot is taken. verb and wait are what the
+--                                         next question would be answered, if it is not another job: asking can wait as long
+--         {now, 'task', id, message}      a task from pending that no line could be told of; subject to no limit yet
+--         {now, 'lookout', wait}          nothing to do for wait us (-1: nothing is waiting); asks again then
+--         {now, 'standby', 0}             nothing to do, and another worker is looking
+--         {now, 'again', 0}               not finished; ask again at once
 -- All times are the server's, in us.
 --
--- Invariant: two slots of a limit are never closer than its interval. A slot is the latest of now and the limits' next
--- free slots, so that what was not used in the past is never caught up with.
+-- Invariant: two slots of a limit are never closer than its interval, and all limits of a job are charged together or none. A
+-- slot is the latest of now and the limits' next free slots, so that what was not used in the past is never caught up with.
+-- A job is in one place before and after. Of the jobs of a lane to one recipient the earliest is handed out first, and the next
+-- one, of any lane, when it has ended. An answer goes before bulk jobs that were never handed out.
 
 local budget = 200 -- lines and jobs looked at in one call
+local routes = 50 -- pending tasks that are brought to their lines in one call
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
 local horizon = now + ARGV[5]
+local passed = false -- a line that is due was left to other workers
 
-local function activate(id)
+-- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
+-- job. The line, where there is one, is where it goes back to.
+local function activate(id, line)
   -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
-  redis.call('HSET', ARGV[2] .. id, 'state', 'active', 'group', '')
+  local fields = {'state', 'active', 'group', '', 'owner', ARGV[6] .. ':' .. stamp}
+  if line then
+    fields[7], fields[8] = 'line', home_of(line, id)
+  end
+  redis.call('HSET', ARGV[2] .. id, unpack(fields))
   redis.call('ZADD', KEYS[4], ARGV[1], id)
 end
 
-local function idle(wait)
-  local holder = redis.call('GET', KEYS[10])
-  if holder and holder ~= ARGV[6] then
-    return {stamp, 'standby', '0'}
+-- hand_on lets another worker look out.
+local function hand_on()
+  if redis.call('GET', KEYS[9]) == ARGV[6] then
+    redis.call('DEL', KEYS[9])
+    redis.call('PUBLISH', ARGV[4] .. 'wake', '')
   end
-  redis.call('SET', KEYS[10], ARGV[6], 'PX', ARGV[9])
-  return {stamp, 'lookout', string.format('%.0f', wait)}
+end
+
+-- idle says how long to wait, to the lookout; the others stand by.
+local function idle(wait)
+  if passed then
+    hand_on()
+    return 'lookout', string.format('%.0f', wait)
+  end
+  local holder = redis.call('GET', KEYS[9])
+  if holder and holder ~= ARGV[6] then
+    return 'standby', '0'
+  end
+  redis.call('SET', KEYS[9], ARGV[6], 'PX', ARGV[9])
+  return 'lookout', string.format('%.0f', wait)
 end
 
 -- time_left is how long a pause lasts, in us. PTTL drops what is less than a millisecond.
@@ -60,28 +84,197 @@ local function time_left(key)
   return left < 0 and IDLE_LINE or (left + 1) * 1000
 end
 
--- hand_on lets another worker look out while this one has no place.
-local function hand_on()
-  if ARGV[8] == '1' and redis.call('GET', KEYS[10]) == ARGV[6] then
-    redis.call('DEL', KEYS[10])
-    redis.call('PUBLISH', ARGV[4] .. 'wake', '')
+-- A line is visited a lead before it is due. not_before is for what must not be visited before that time.
+local function not_before(line, time)
+  redis.call('ZADD', KEYS[6], string.format('%.0f', time + ARGV[5]), line)
+end
+
+-- enter puts a job into a line that takes notice of it at a time.
+local function enter(line, id, score, time)
+  redis.call('ZADD', ARGV[3] .. line, score, id)
+  redis.call('SADD', KEYS[5], line)
+  redis.call('ZADD', KEYS[6], 'LT', string.format('%.0f', time), line)
+  redis.call('HSET', ARGV[2] .. id, 'state', 'aggregating', 'group', line)
+end
+
+-- route_pending brings pending tasks to their lines: to the head those that were handed out before, or that an operator wants
+-- now, which asynq's hash shows by a group; to the tail those that were scheduled. It returns a task that has no line.
+local function route_pending()
+  while routes > 0 do
+    routes = routes - 1
+    local id = redis.call('RPOP', KEYS[1])
+    if not id then
+      return nil
+    end
+    local msg, group = unpack(redis.call('HMGET', ARGV[2] .. id, 'msg', 'group'))
+    local line = msg and address(msg)
+    if line then
+      redis.call('HDEL', ARGV[2] .. id, 'pending_since')
+      enter(line, id, group and 0 or t[1], now)
+    elseif msg then
+      redis.call('LPUSH', KEYS[3], id)
+      activate(id)
+      redis.call('HDEL', ARGV[2] .. id, 'pending_since')
+      return id, msg
+    end
   end
 end
 
+-- step_aside moves a job that is held up by what others of its line are not into a side line. It returns false if the job is
+-- where it belongs.
+local function step_aside(page, lane, side, id, score, slot, why)
+  local class = class_of(id)
+  local to = why == 'thread' and 'later' or (class == 'r' or class == 'b') and 'reply' or 'media'
+  if to == side then
+    return false
+  end
+  if to == 'later' then
+    score = string.format('%.6f', slot / 1e6)
+  elseif side == 'later' then
+    score = 0
+  end
+  enter(page .. ':' .. lane .. ':' .. to, id, score, slot)
+  return true
+end
+
+-- goes_first gives an answer the claim of its recipient that a bulk job holds which still waits and was never handed out: that
+-- one steps aside. In a later line it does not: its place there is a time, and the wait is short. It returns false where the
+-- answer has to wait.
+local function goes_first(page, lane, recipient, id)
+  local field = page .. ':' .. recipient
+  local holder = redis.call('HGET', KEYS[7], field)
+  local state, line, before = unpack(redis.call('HMGET', ARGV[2] .. holder, 'state', 'group', 'line'))
+  if lane ~= 'realtime' or state ~= 'aggregating' or before then
+    return false
+  end
+  local its_page, its_lane, side = parse_line(line)
+  local score = redis.call('ZSCORE', ARGV[3] .. line, holder)
+  if its_page ~= page or its_lane ~= 'bulk' or side == 'later' or not score then
+    return false
+  end
+  park(ARGV[3] .. line, ARGV[4], line, page, recipient, holder, tonumber(score))
+  redis.call('HSET', KEYS[7], field, id)
+  return true
+end
+
+-- pick takes the first job that may go out by the horizon out of a line, and claims its recipient. Jobs whose recipient is busy,
+-- and those that a limit of their own holds up, step aside.
+local function pick(line, page, lane, side, v)
+  local group = ARGV[3] .. line
+  while budget > 0 do
+    budget = budget - 1
+    local id, score = unpack(redis.call('ZPOPMIN', group))
+    if not id then
+      redis.call('SREM', KEYS[5], line)
+      redis.call('ZREM', KEYS[6], line)
+      return nil
+    end
+    if tonumber(score) >= PARKED then
+      redis.call('ZADD', group, score, id)
+      not_before(line, now + PARKED_LINE)
+      return nil
+    end
+    local msg, recipient = redis.call('HGET', ARGV[2] .. id, 'msg'), recipient_of(id)
+    if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp)
+        and not goes_first(page, lane, recipient, id) then
+      park(group, ARGV[4], line, page, recipient, id, tonumber(score))
+    elseif msg then
+      local names = limits_of(lane, side, class_of(id))
+      local slot, why = next_slot(v, names, now)
+      local free_at = thread_free(ARGV[4], page, v, recipient)
+      if free_at > slot then
+        slot, why = free_at, 'thread'
+      end
+      if slot <= horizon then
+        return {id = id, msg = msg, names = names, recipient = recipient, slot = slot}
+      end
+      if not step_aside(page, lane, side, id, score, slot, why) then
+        redis.call('ZADD', group, score, id)
+        redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
+        return nil
+      end
+    end
+  end
+  return nil
+end
+
+-- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
+-- side lines of a lane, whose jobs were first, before its line, and private replies, which can be media too, before media.
+local function ahead(page, lane, side, slot)
+  local names = {}
+  for _, s in ipairs({'', ':media', ':reply', ':later'}) do
+    if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
+    if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
+  end
+  local latest
+  if #names > 0 then
+    for _, due in ipairs(redis.call('ZMSCORE', KEYS[6], unpack(names))) do
+      if due and tonumber(due) <= slot then latest = math.max(latest or 0, tonumber(due)) end
+    end
+  end
+  return latest
+end
+
+-- visit hands out a job of a line that is due, or moves the line to when it is worth a look again. Where the whole app stands
+-- still it returns how long.
+local function visit(line, page, lane, side)
+  local v = look(ARGV[4], page, now)
+  if v.app_paused then
+    return nil, time_left(KEYS[8])
+  elseif probing(v.app, now) then
+    return nil, v.app.at - now
+  elseif v.paused then
+    not_before(line, now + time_left(ARGV[4] .. 'pause:' .. page))
+    return nil
+  elseif probing(v.own, now) then
+    not_before(line, v.own.at) -- its answer makes the line due
+    return nil
+  end
+  local names = limits_of(lane, side)
+  local slot = next_slot(v, names, now)
+  if slot <= horizon then
+    slot = rooms(ARGV[4], page, v, slot)
+  end
+  if slot > horizon then
+    -- A share that rises brings the slot forward.
+    redis.call('ZADD', KEYS[6], string.format('%.0f', v.share < 1 and math.min(slot, horizon + CHANGING) or slot), line)
+    return nil
+  end
+  local first = ahead(page, lane, side, slot)
+  if first then
+    redis.call('ZADD', KEYS[6], string.format('%.0f', first + 1), line)
+    return nil
+  end
+  local job = pick(line, page, lane, side, v)
+  if job then
+    redis.call('LPUSH', KEYS[3], job.id)
+    activate(job.id, line)
+    charge(ARGV[4], page, v, job.names, job.recipient, job.slot, now)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', next_slot(v, names, now)), line)
+  end
+  return job
+end
+
+-- after says what there is to do for this worker after the job that it gets.
+local function after()
+  if ARGV[8] == '1' then
+    hand_on()
+    return 'again', '0'
+  end
+  local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+  if first[1] and tonumber(first[2]) <= horizon then
+    return 'again', '0'
+  end
+  return idle(first[1] and first[2] - horizon or -1)
+end
+
 if redis.call('EXISTS', KEYS[2]) == 1 then
-  return idle(-1)
+  return {stamp, idle(-1)}
 end
 if ARGV[7] == '1' then
-  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[3])
+  local id, msg = route_pending()
   if id then
-    local msg = redis.call('HGET', ARGV[2] .. id, 'msg')
-    if not msg then
-      redis.call('LREM', KEYS[3], 1, id)
-      return {stamp, 'again', '0'}
-    end
-    activate(id)
-    redis.call('HDEL', ARGV[2] .. id, 'pending_since')
-    hand_on()
+    if ARGV[8] == '1' then hand_on() end
     return {stamp, 'task', id, msg}
   end
   if redis.call('ZCARD', KEYS[6]) ~= redis.call('SCARD', KEYS[5]) then
@@ -89,78 +282,27 @@ if ARGV[7] == '1' then
   end
 end
 
--- head finds the first job of a line whose recipient is free and claims the recipient for it. Jobs whose recipient is
--- busy step aside.
-local function head(line, page)
-  local group = ARGV[3] .. line
-  while budget > 0 do
-    budget = budget - 1
-    local first = redis.call('ZRANGE', group, 0, 0, 'WITHSCORES')
-    local id, score = first[1], tonumber(first[2])
-    if not id then
-      redis.call('SREM', KEYS[5], line)
-      redis.call('ZREM', KEYS[6], line)
-      return nil
-    end
-    if score >= PARKED then
-      redis.call('ZADD', KEYS[6], string.format('%.0f', now + PARKED_LINE), line)
-      return nil
-    end
-    local msg = redis.call('HGET', ARGV[2] .. id, 'msg')
-    if not msg then
-      redis.call('ZREM', group, id)
-    elseif claim(KEYS[8], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient_of(id), id, stamp) then
-      redis.call('ZREM', group, id)
-      return id, msg
-    else
-      park(group, ARGV[4], line, page, recipient_of(id), id, score)
-    end
-  end
-  return nil
-end
-
+local from = 0
 while budget > 0 do
   budget = budget - 1
-  local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGE', KEYS[6], from, from, 'WITHSCORES')
   local line = first[1]
   if not line then
-    return idle(-1)
+    return {stamp, idle(-1)}
   end
   if tonumber(first[2]) > horizon then
-    return idle(first[2] - horizon)
+    return {stamp, idle(first[2] - horizon)}
   end
-  local page, lane, media = parse_line(line)
-  local pause = ARGV[4] .. 'pause:' .. page
-  if redis.call('EXISTS', KEYS[9], pause) > 0 then
-    if redis.call('EXISTS', KEYS[9]) == 1 then
-      return idle(time_left(KEYS[9]))
-    end
-    -- A line is visited a lead before it is due; this one must not be before the pause has ended.
-    redis.call('ZADD', KEYS[6], string.format('%.0f', horizon + time_left(pause)), line)
+  local page, lane, side = parse_line(line)
+  if string.find(ARGV[10] .. ' ', ' ' .. page .. ' ', 1, true) then
+    from, passed = from + 1, true
   else
-    local state = load_slots(ARGV[4], page)
-    local every = intervals(KEYS[7], page)
-    local slot, behind = next_slot(state, lane, media, now), false
-    if lane == 'bulk' then
-      -- Realtime goes first: while a realtime line of the page is due, bulk takes the slot behind it.
-      local ahead = redis.call('ZMSCORE', KEYS[6], page .. ':realtime', page .. ':realtime:media')
-      local due = math.min(tonumber(ahead[1]) or math.huge, tonumber(ahead[2]) or math.huge)
-      if due <= slot then
-        slot, behind = math.max(slot, next_slot(state, 'realtime', false, now) + every.page), true
-      end
+    local job, wait = visit(line, page, lane, side)
+    if wait then
+      return {stamp, idle(wait)}
     end
-    if behind or slot > horizon then
-      redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
-    else
-      local id, msg = head(line, page)
-      if id then
-        redis.call('LPUSH', KEYS[3], id)
-        activate(id)
-        charge(ARGV[4], page, state, every, lane, media, slot, now)
-        redis.call('ZADD', KEYS[6], string.format('%.0f', next_slot(state, lane, media, now)), line)
-        hand_on()
-        return {stamp, 'job', id, msg, line, string.format('%.0f', slot)}
-      end
+    if job then
+      return {stamp, 'job', job.id, job.msg, line, string.format('%.0f', job.slot), after()}
     end
   end
 end

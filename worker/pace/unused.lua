@@ -1,24 +1,27 @@
 -- unused gives back the slot of a job that turned out not to be sent at all, so that the line does not wait for it.
 --
--- KEYS[1] sendpace:{q}:rates
--- KEYS[2] sendpace:{q}:due
+-- KEYS[1] sendpace:{q}:due
 -- ARGV[1] sendpace:{q}:
 -- ARGV[2] line
--- ARGV[3] the slot, us
+-- ARGV[3] id of the job
+-- ARGV[4] the slot, us
 --
 -- Returns 1.
 --
 -- Invariant: a slot comes back only to a limit that has handed out none since.
 
 local t = redis.call('TIME')
-local page = parse_line(ARGV[2])
-local state, every = load_slots(ARGV[1], page), intervals(KEYS[1], page)
-local slot = tonumber(ARGV[3])
-for _, limit in ipairs({'page', 'bulk', 'media'}) do
-  if state[limit] == slot + every[limit] then
-    state[limit] = slot
+local now = t[1] * 1000000 + t[2]
+local page, lane, side = parse_line(ARGV[2])
+local v = look(ARGV[1], page, now)
+local slot = tonumber(ARGV[4])
+for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
+  if v.last[name] == slot then
+    v.last[name] = slot - v.every[name]
   end
 end
-save_slots(ARGV[1], page, state, t[1] * 1000000 + t[2])
-redis.call('ZADD', KEYS[2], 'XX', ARGV[3], ARGV[2])
+save_slots(ARGV[1], page, v, now)
+spend(ARGV[1], page, v.budget, slot, -1)
+spend(ARGV[1], 'app', v.app_budget, slot, -1)
+redis.call('ZADD', KEYS[1], 'XX', ARGV[4], ARGV[2])
 return 1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,24 +41,33 @@ func ServerAt(t testing.TB, addr string, args ...string) string {
 // StartAt starts a redis-server on addr, and returns its process and what kills it. Tests that restart Redis use it.
 func StartAt(t testing.TB, addr string, args ...string) (*exec.Cmd, func()) {
 	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
+	cmd, stop, err := start(addr, append([]string{"--dir", t.TempDir()}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"--bind", host, "--port", port, "--dir", t.TempDir(), "--loglevel", "warning"}, args...)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("no redis-server: %v; install it with: apt-get install redis-server", err)
+	return cmd, stop
+}
+
+// start runs redis-server until stop kills it with -9. It returns once the server answers.
+func start(addr string, args ...string) (_ *exec.Cmd, stop func(), _ error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, nil, err
 	}
-	stop := func() {
+	args = append(args, "--bind", host, "--port", port, "--loglevel", "warning")
+	cmd := exec.CommandContext(context.Background(), "redis-server", args...)
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("no redis-server: %w; install it with: apt-get install redis-server", err)
+	}
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}
+	})
 	if err := waitFor(addr); err != nil {
 		stop()
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	return cmd, stop
+	return cmd, stop, nil
 }
 
 // waitFor returns when the server at addr answers.

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
+)
+
+// withRedis runs a command that works on the queue's Redis.
+func (a *app) withRedis(
+	cmd *cobra.Command, run func(context.Context, *config.Config, redis.UniversalClient) error,
+) error {
+	cfg, err := a.config(cmd)
+	if err != nil {
+		return err
+	}
+	return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error { return run(ctx, cfg, rdb) })
+}
+
+// onRedis is withRedis for a command that has looked at its configuration first.
+func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, redis.UniversalClient) error) error {
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(ctx, rdb), closeRedis())
+}
+
+// withProducer runs a command that works on jobs.
+func (a *app) withProducer(cmd *cobra.Command, run func(context.Context, *producer.Producer) error) error {
+	return a.withRedis(cmd, func(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
+		p, err := producer.New(rdb, producer.Config{Pages: pageIDs(cfg), StreamLength: int64(cfg.Outcomes.Max)})
+		if err != nil {
+			return err
+		}
+		return run(ctx, p)
+	})
+}
+
+// pageIDs are the configured pages: a job for another one is refused.
+func pageIDs(cfg *config.Config) []string {
+	ids := make([]string, len(cfg.Pages))
+	for i, p := range cfg.Pages {
+		ids[i] = p.ID
+	}
+	return ids
+}
+
+// printJSON prints one object a line.
+func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
+
+// yesFlag gives a command --yes.
+func yesFlag(cmd *cobra.Command, yes *bool) {
+	cmd.Flags().BoolVar(yes, "yes", false, "do not ask")
+}
+
+// confirm asks the person at the terminal, unless the command line has said yes.
+func (a *app) confirm(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	in, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return misuse("add --yes if that is meant", "%s: there is no terminal to ask at", question)
+	}
+	return ask(in, a.stderr, question)
+}
+
+func ask(in io.Reader, out io.Writer, question string) error {
+	fmt.Fprintf(out, "%s? [y/N] ", question)
+	answer, _ := bufio.NewReader(in).ReadString('\n') // its end counts as no
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return failure("answer y to go on", "nothing was done")
+}
+
+// parseSince reads a time, or how long ago it was; empty is the zero time.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	return time.Time{}, misuse("such as --since 2h or --since 2026-12-01T09:00:00Z", "--since %q is neither a time nor a span", text)
+}

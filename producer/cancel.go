@@ -1,0 +1,349 @@
+package producer
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// cancelTries bounds how often a job is looked at again that changes while it is being cancelled. Workers change a job a
+	// few times a second at most.
+	cancelTries = 100
+	// cancelPasses bounds how often all places are looked through that a job to cancel may be in.
+	cancelPasses = 10
+	// cancelChunk is how many jobs are looked at in one round trip.
+	cancelChunk = 100
+)
+
+var (
+	//go:embed cancel.lua
+	cancelLua    string
+	cancelScript = redis.NewScript(cancelLua)
+)
+
+// CancelResult is what became of a job that was to be cancelled.
+type CancelResult string
+
+const (
+	// CancelDone means that the job has ended as [Cancelled]; or as [Unknown] if a worker that died may have sent it.
+	CancelDone CancelResult = "cancelled"
+	// CancelInHand means that a worker has the job and was asked not to send it. Its outcome says whether that came in time; if
+	// it goes back to its line, it is not sent any more.
+	CancelInHand CancelResult = "in hand"
+	// CancelTooLate means that the job has ended before.
+	CancelTooLate CancelResult = "ended"
+	// CancelNotFound means that there is no such job, or that it has ended and is not kept.
+	CancelNotFound CancelResult = "not found"
+
+	cancelChanged CancelResult = "changed" // never shown
+)
+
+// CancelCount counts what became of the jobs that were to be cancelled.
+type CancelCount struct {
+	// Cancelled jobs have ended.
+	Cancelled int
+	// InHand jobs were asked to end; see [CancelInHand].
+	InHand int
+}
+
+// Cancel ends a job that has not been sent. It works wherever the job waits: in a line, for its time, or to be retried. Its key
+// goes on standing for it.
+func (p *Producer) Cancel(ctx context.Context, id string) (CancelResult, error) {
+	for range cancelTries {
+		tasks, err := p.readTasks(ctx, []string{id})
+		if err != nil || len(tasks) == 0 {
+			return CancelNotFound, err
+		}
+		call, err := p.cancelCall(tasks[0])
+		if err != nil {
+			return "", err
+		}
+		result, err := cancelScript.Run(ctx, p.rdb, call.keys, call.args...).Text()
+		if err != nil {
+			return "", fmt.Errorf("cancel %s: %w", id, err)
+		}
+		if r := CancelResult(result); r != cancelChanged {
+			return r, nil
+		}
+	}
+	return "", fmt.Errorf("cancel %s: it changed %d times in a row; try again", id, cancelTries)
+}
+
+// CancelKey cancels the job that a page's key stands for.
+func (p *Producer) CancelKey(ctx context.Context, page, key string) (CancelResult, error) {
+	id, err := p.rdb.Get(ctx, p.jobKey(page, key)).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return CancelNotFound, nil
+	case err != nil:
+		return "", fmt.Errorf("cancel key %q of page %s: %w", key, page, err)
+	}
+	return p.Cancel(ctx, id)
+}
+
+// CancelPage cancels all jobs of a page. It works in small steps, so that sending goes on meanwhile; a job that is enqueued
+// while it runs may be cancelled or not. Called again, it goes on where an error stopped it.
+func (p *Producer) CancelPage(ctx context.Context, page string) (CancelCount, error) {
+	return p.cancelAll(ctx, page, func(t task) bool { return t.page == page })
+}
+
+// CancelBroadcast cancels all jobs of a broadcast; only those of one page, if page is not empty. It works as
+// [Producer.CancelPage] does.
+func (p *Producer) CancelBroadcast(ctx context.Context, id, page string) (CancelCount, error) {
+	return p.cancelAll(ctx, page, func(t task) bool {
+		return t.job.Broadcast == id && (page == "" || t.page == page)
+	})
+}
+
+// cancelAll looks through all places until it finds no more of those that are wanted: jobs move while it looks.
+func (p *Producer) cancelAll(ctx context.Context, page string, wanted func(task) bool) (CancelCount, error) {
+	c := canceller{p: p, wanted: wanted, asked: map[string]bool{}}
+	for range cancelPasses {
+		before := c.count
+		lines, err := p.linesOf(ctx, page)
+		for _, line := range lines {
+			err = errors.Join(err, c.zset(ctx, p.keys.Line(line)))
+		}
+		err = errors.Join(err,
+			c.zset(ctx, p.keys.Scheduled()), c.zset(ctx, p.keys.Retry()),
+			c.list(ctx, p.keys.Pending()), c.list(ctx, p.keys.Active()))
+		if err != nil {
+			return c.count, fmt.Errorf("cancel: %w", err)
+		}
+		if c.count == before {
+			break
+		}
+	}
+	return c.count, nil
+}
+
+// linesOf names the lines that the jobs of a page may wait in; those of all pages, if page is empty.
+func (p *Producer) linesOf(ctx context.Context, page string) ([]string, error) {
+	if page == "" {
+		return p.rdb.SMembers(ctx, p.keys.Groups()).Result()
+	}
+	var names []string
+	for _, lane := range []Lane{LaneRealtime, LaneBulk} {
+		for _, side := range sides {
+			names = append(names, Line{PageID: page, Lane: lane, Side: side}.String())
+		}
+	}
+	return names, nil
+}
+
+// canceller cancels those jobs of asynq's collections that are wanted.
+type canceller struct {
+	p      *Producer
+	wanted func(task) bool
+	count  CancelCount
+	asked  map[string]bool // jobs in hand that are counted
+}
+
+// zset goes through a sorted set. SCAN shows whatever is in it all the time, also while members are taken out.
+func (c *canceller) zset(ctx context.Context, key string) error {
+	var cursor uint64
+	for {
+		found, next, err := c.p.rdb.ZScan(ctx, key, cursor, "", cancelChunk).Result()
+		if err != nil {
+			return err
+		}
+		var ids []string
+		for i := 0; i < len(found); i += 2 { // each with its score
+			ids = append(ids, found[i])
+		}
+		if err := c.cancel(ctx, ids); err != nil || next == 0 {
+			return err
+		}
+		cursor = next
+	}
+}
+
+// list goes through a list, from its end, where tasks leave. It may miss some while others leave; there is another pass.
+func (c *canceller) list(ctx context.Context, key string) error {
+	for start := int64(0); ; start += cancelChunk {
+		ids, err := c.p.rdb.LRange(ctx, key, -start-cancelChunk, -start-1).Result()
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := c.cancel(ctx, ids); err != nil {
+			return err
+		}
+	}
+}
+
+// cancel makes two round trips for up to a chunk of jobs.
+func (c *canceller) cancel(ctx context.Context, ids []string) error {
+	tasks, err := c.p.readTasks(ctx, ids)
+	if err != nil {
+		return err
+	}
+	pipe := c.p.rdb.Pipeline()
+	var cancelled []string
+	var cmds []*redis.Cmd
+	for _, t := range tasks {
+		if !c.wanted(t) {
+			continue
+		}
+		call, err := c.p.cancelCall(t)
+		if err != nil {
+			return err
+		}
+		run := cancelScript.EvalSha
+		if len(cmds) == 0 {
+			run = cancelScript.Eval
+		}
+		cancelled, cmds = append(cancelled, t.id), append(cmds, run(ctx, pipe, call.keys, call.args...))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	for i, cmd := range cmds {
+		result, err := cmd.Text()
+		if err != nil {
+			return err
+		}
+		c.note(cancelled[i], CancelResult(result))
+	}
+	return nil
+}
+
+// note counts. A job that changed meanwhile is met again in the next pass.
+func (c *canceller) note(id string, r CancelResult) {
+	switch r {
+	case CancelDone:
+		c.count.Cancelled++
+		if c.asked[id] { // it went back to its line
+			c.count.InHand--
+		}
+	case CancelInHand:
+		if !c.asked[id] {
+			c.count.InHand++
+		}
+		c.asked[id] = true
+	}
+}
+
+// task is what has to be known of a job to end it.
+type task struct {
+	id     string
+	fields []any // as cancel.lua compares them
+	m      message
+	job    Job
+	page   string
+	to     string // recipient, as a hash; empty if it is not known
+}
+
+// readTasks reads tasks. Those that are gone are left out.
+func (p *Producer) readTasks(ctx context.Context, ids []string) ([]task, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	pipe := p.rdb.Pipeline()
+	cmds := make([]*redis.SliceCmd, len(ids))
+	for i, id := range ids {
+		cmds[i] = pipe.HMGet(ctx, p.keys.Task(id), "msg", "mark", "step", "ids", "resent", "result", "group", "line")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("read tasks: %w", err)
+	}
+	var tasks []task
+	for i, cmd := range cmds {
+		fields := cmd.Val()
+		for j := range fields {
+			if fields[j] == nil {
+				fields[j] = ""
+			}
+		}
+		if fields[0] == "" {
+			continue
+		}
+		tasks = append(tasks, newTask(ids[i], fields))
+	}
+	return tasks, nil
+}
+
+// newTask reads what there is. What is no job of ours can be cancelled too: its line tells the page.
+func newTask(id string, fields []any) task {
+	t := task{id: id, fields: fields[:6]}
+	t.m, _ = readMessage(text(fields[0]))
+	t.job, _ = ParseJob(t.m.payload)
+	t.page = t.job.PageID
+	if route, err := t.job.Route(); err == nil {
+		t.to = route.Recipient
+	}
+	for _, name := range fields[6:] {
+		if line, ok := ParseLine(text(name)); ok && t.page == "" {
+			t.page = line.PageID
+		}
+	}
+	return t
+}
+
+func text(field any) string {
+	s, _ := field.(string)
+	return s
+}
+
+// outcome is the record of the task's end by cancelling.
+func (t task) outcome() (Outcome, error) {
+	o := NewOutcome(t.id, t.job, t.m.payload, Cancelled)
+	o.PageID, o.Attempts, o.Reason = t.page, t.m.retried, "cancelled"
+	mark, step, ids, resent := text(t.fields[1]), text(t.fields[2]), text(t.fields[3]), text(t.fields[4])
+	var err error
+	if step != "" {
+		_, err = fmt.Sscan(step, &o.StepsDone)
+	}
+	if ids != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(ids), &o.MessageIDs))
+	}
+	if resent != "" {
+		_, e := fmt.Sscan(resent, &o.ResentUnknown)
+		err = errors.Join(err, e)
+	}
+	if mark != "" || o.ResentUnknown > 0 {
+		o.Kind, o.Reason = Unknown, "the answer to a send is not known, and it was cancelled then"
+	}
+	return o, err
+}
+
+// cancelCall puts together what cancel.lua needs.
+func (p *Producer) cancelCall(t task) (scriptCall, error) {
+	o, err := t.outcome()
+	if err != nil {
+		return scriptCall{}, fmt.Errorf("cancel %s: its progress cannot be read: %w", t.id, err)
+	}
+	record, err := json.Marshal(o)
+	if err != nil {
+		return scriptCall{}, fmt.Errorf("cancel %s: %w", t.id, err)
+	}
+	o.Job = nil // the task has it
+	result, err := json.Marshal(o)
+	if err != nil {
+		return scriptCall{}, fmt.Errorf("cancel %s: %w", t.id, err)
+	}
+	until := int64(0)
+	if t.m.retention > 0 {
+		until = time.Now().Add(t.m.retention).Unix()
+	}
+	k := p.keys
+	call := scriptCall{
+		keys: []string{
+			k.Task(t.id), k.Groups(), k.Pending(), k.Scheduled(), k.Retry(), k.Completed(), k.Due(), k.Busy(), k.Outcomes(),
+			p.broadcastKey(t.job), k.Stream(), k.Parked(t.page, t.to),
+		},
+		args: append([]any{
+			t.id, k.Task(""), k.Line(""), t.page, t.to, string(o.Kind), record, result, p.cfg.StreamLength, until,
+			completed(text(t.fields[0]), o.EndedAt),
+		}, t.fields...),
+	}
+	if t.m.lock != "" {
+		call.keys = append(call.keys, t.m.lock)
+	}
+	return call, nil
+}

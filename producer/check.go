@@ -1,0 +1,171 @@
+package producer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sendpace/sendpace/sendapi"
+)
+
+const (
+	// maxSteps bounds a sequence.
+	maxSteps = 50
+	// maxAttempts bounds Job.MaxAttempts.
+	maxAttempts = 100
+	// maxRetention bounds Job.Retention. asynq keeps archived tasks as long.
+	maxRetention = 90 * 24 * time.Hour
+)
+
+var (
+	broadcastID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	pageProblem = sendapi.Problem{Path: "page_id", Message: "must be the page's number, at most 32 digits"}
+)
+
+// checked is a job that passed validation, with what was found out on the way.
+type checked struct {
+	job  Job
+	line Line
+	id   string
+	body []byte
+}
+
+// problems collects what is wrong with a job.
+type problems struct{ found sendapi.Problems }
+
+func (p *problems) add(path, format string, args ...any) {
+	p.found = append(p.found, sendapi.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// Validate reports every problem of the job at now as [sendapi.Problems], each with its JSON path, or nil. A job that
+// has expired is a problem.
+func (j Job) Validate(now time.Time) error {
+	if _, found := j.validate(now); len(found) > 0 {
+		return found
+	}
+	return nil
+}
+
+func (j Job) validate(now time.Time) ([]*sendapi.Request, sendapi.Problems) {
+	var ps problems
+	j.checkPlace(&ps)
+	j.checkTimes(&ps, now)
+	j.checkPolicy(&ps)
+	reqs := j.requests(&ps)
+	return reqs, ps.found
+}
+
+// checkPlace checks where the job belongs.
+func (j Job) checkPlace(ps *problems) {
+	switch {
+	case j.PageID == "":
+		ps.add("page_id", "missing; it is the page that the message is sent from")
+	case !validPageID(j.PageID):
+		ps.found = append(ps.found, pageProblem)
+	}
+	if j.Lane != "" && j.Lane != LaneRealtime && j.Lane != LaneBulk {
+		ps.add("lane", "must be %q or %q, or left out", LaneRealtime, LaneBulk)
+	}
+	if j.Broadcast != "" && !broadcastID.MatchString(j.Broadcast) {
+		ps.add("broadcast", "must be 1 to 64 letters, digits, '_', '.' or '-'")
+	}
+}
+
+func (j Job) checkTimes(ps *problems, now time.Time) {
+	if j.ExpiresAt.IsZero() {
+		return
+	}
+	switch {
+	case !j.ExpiresAt.After(now):
+		ps.add("expires_at", "has passed: it was %s", j.ExpiresAt.Format(time.RFC3339))
+	case !j.SendAt.IsZero() && !j.ExpiresAt.After(j.SendAt):
+		ps.add("expires_at", "must be after send_at")
+	}
+}
+
+func (j Job) checkPolicy(ps *problems) {
+	if len(j.Key) > maxKeyBytes {
+		ps.add("key", "%d bytes; the limit is %d", len(j.Key), maxKeyBytes)
+	}
+	if j.MaxAttempts < 0 || j.MaxAttempts > maxAttempts {
+		ps.add("max_attempts", "must be from 1 to %d, or left out", maxAttempts)
+	}
+	if j.OnUnknown != "" && j.OnUnknown != Resend && j.OnUnknown != NeverResend {
+		ps.add("on_unknown", "must be %q or %q, or left out", Resend, NeverResend)
+	}
+	if j.Retention < 0 || time.Duration(j.Retention) > maxRetention {
+		ps.add("retention", "must be from 0 to %v", maxRetention)
+	}
+}
+
+// requests parses and checks the bodies of the job's calls. Problem paths start with "request" or "requests[i]".
+func (j Job) requests(ps *problems) []*sendapi.Request {
+	single := len(j.Request) > 0 && string(j.Request) != "null"
+	switch n := len(j.Requests); {
+	case n == 0 && !single:
+		ps.add("request", "missing; it is the body of the Send API call")
+		return nil
+	case n == 0:
+		return []*sendapi.Request{parseRequest(ps, "request", j.Request)}
+	case single:
+		ps.add("requests", "not allowed together with request")
+		return nil
+	case n < 2 || n > maxSteps:
+		ps.add("requests", "%d; a sequence has 2 to %d, a single call is written as request", n, maxSteps)
+		return nil
+	}
+	reqs := make([]*sendapi.Request, len(j.Requests))
+	for i, body := range j.Requests {
+		path := fmt.Sprintf("requests[%d]", i)
+		reqs[i] = parseRequest(ps, path, body)
+		if reqs[0] != nil && reqs[i] != nil && reqs[i].Recipient.Address() != reqs[0].Recipient.Address() {
+			ps.add(path+".recipient", "must be that of requests[0]: a job has one recipient")
+		}
+	}
+	return reqs
+}
+
+func parseRequest(ps *problems, path string, body json.RawMessage) *sendapi.Request {
+	req, err := sendapi.ParseRequest(body)
+	if err != nil {
+		ps.add(path, "%s", err)
+		return nil
+	}
+	var found sendapi.Problems
+	if errors.As(req.Validate(), &found) {
+		for _, f := range found {
+			ps.add(strings.TrimSuffix(path+"."+f.Path, "."), "%s", f.Message)
+		}
+	}
+	return req
+}
+
+// check validates the job and works out where it belongs.
+func (j Job) check(now time.Time) (checked, error) {
+	reqs, found := j.validate(now)
+	if len(found) > 0 {
+		return checked{}, found
+	}
+	r := j.route(reqs)
+	j.Lane = r.Line.Lane
+	body, err := json.Marshal(j)
+	if err != nil {
+		return checked{}, sendapi.Problems{{Path: "meta", Message: err.Error()}}
+	}
+	if len(body) > MaxJobBytes {
+		var ps problems
+		ps.add("request", "the job has %d bytes; the limit is %d", len(body), MaxJobBytes)
+		return checked{}, ps.found
+	}
+	return checked{job: j, line: r.Line, id: newID(r), body: body}, nil
+}
+
+func validPageID(s string) bool {
+	if s == "" || len(s) > 32 {
+		return false
+	}
+	return strings.Trim(s, "0123456789") == ""
+}

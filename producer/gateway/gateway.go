@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
+)
+
+const (
+	// DefaultMaxBody holds a batch of 50 long messages.
+	DefaultMaxBody = 1 << 20
+	// DefaultStoreTimeout is how long Redis may take.
+	DefaultStoreTimeout = 5 * time.Second
+	// maxCalls bounds the calls in hand, and with MaxBody the memory that they take.
+	maxCalls = 1000
+	// maxUploads bounds the files in hand, each of which may take 25 MB of the temporary directory.
+	maxUploads = 16
+)
+
+// Config is what a [Handler] accepts.
+type Config struct {
+	// Pages are the pages that messages can be sent from, each with its token. At least one is required, and each id is a number.
+	Pages []sendapi.Page
+	// APIKeys are accepted wherever a token is, for every page. Empty means that only tokens are.
+	APIKeys []sendapi.Secret
+	// Rate is how many calls a second each token and each key may make, and how many at once; each send of a batch counts.
+	// 0 means any number.
+	Rate int
+	// MaxBody bounds a body, in bytes, apart from files. 0 means [DefaultMaxBody].
+	MaxBody int64
+	// StoreTimeout is how long a call waits for Redis. 0 means [DefaultStoreTimeout].
+	StoreTimeout time.Duration
+	// Log gets what an operator must know of. The zero value writes nothing.
+	Log zerolog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxBody == 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	if c.StoreTimeout == 0 {
+		c.StoreTimeout = DefaultStoreTimeout
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	add := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf("gateway: "+format, args...))
+		}
+	}
+	add(len(c.Pages) == 0, "Pages: none; there is nothing to send from")
+	for i, p := range c.Pages {
+		add(!isPage(p.ID), "Pages[%d].ID %q: must be the page's number", i, p.ID)
+		add(p.Token == "", "Pages[%d].Token: missing", i)
+	}
+	for i, key := range c.APIKeys {
+		add(key == "", "APIKeys[%d]: empty", i)
+	}
+	add(c.Rate < 0, "Rate %d: must be above 0, or 0 for any number", c.Rate)
+	add(c.MaxBody < 0, "MaxBody %d: must be above 0", c.MaxBody)
+	add(c.StoreTimeout < 0, "StoreTimeout %s: must be above 0", c.StoreTimeout)
+	return errors.Join(errs...)
+}
+
+// Handler is the gateway. It is safe for concurrent use.
+type Handler struct {
+	queue   *producer.Producer
+	graph   *sendapi.Client
+	cfg     Config
+	pages   map[string]sendapi.Page
+	access  credentials
+	calls   chan struct{}
+	uploads chan struct{}
+	away    atomic.Bool // Redis, when it was last asked
+}
+
+// New makes a gateway that enqueues with queue, and uploads files with graph. Both stay the caller's. The error names every field
+// that is wrong.
+func New(queue *producer.Producer, graph *sendapi.Client, cfg Config) (*Handler, error) {
+	if queue == nil || graph == nil {
+		return nil, errors.New("gateway: it needs a producer and a client of the Send API")
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		queue: queue, graph: graph, cfg: cfg, pages: make(map[string]sendapi.Page, len(cfg.Pages)),
+		access: newCredentials(cfg), calls: make(chan struct{}, maxCalls), uploads: make(chan struct{}, maxUploads),
+	}
+	for _, p := range cfg.Pages {
+		h.pages[p.ID] = p
+	}
+	return h, nil
+}
+
+// ServeHTTP answers one call. Whatever comes in, the answer to a call of the Send API is JSON.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if why := recover(); why != nil {
+			// Neither the value nor the path: both may hold what a caller sent.
+			h.cfg.Log.Error().Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
+			internalError.reply().write(w)
+		}
+	}()
+	h.answer(w, r).write(w)
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) reply {
+	found, arg, refused := findRoute(r.Method, r.URL.Path)
+	if refused != nil {
+		return refused.reply()
+	}
+	if !found.open {
+		select {
+		case h.calls <- struct{}{}:
+			defer func() { <-h.calls }()
+		default:
+			return overloaded.reply()
+		}
+	}
+	c := &call{w: w, r: r, arg: arg}
+	if !found.slow && !isUpload(r) {
+		return found.serve(h, c)
+	}
+	select {
+	case h.uploads <- struct{}{}:
+		defer func() { <-h.uploads }()
+	default:
+		return overloaded.reply()
+	}
+	c.extend(uploadTime)
+	return found.serve(h, c)
+}
+
+// call is one HTTP call.
+type call struct {
+	w   http.ResponseWriter
+	r   *http.Request
+	arg string // the variable part of the path: a page or a job
+}
+
+// extend lets a call take longer than others. Where the server knows no such deadlines, its own go on.
+func (c *call) extend(d time.Duration) {
+	control, deadline := http.NewResponseController(c.w), time.Now().Add(d)
+	_ = control.SetReadDeadline(deadline)
+	_ = control.SetWriteDeadline(deadline)
+}

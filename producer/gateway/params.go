@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sendpace/sendpace/sendapi"
+)
+
+// formMemory is how much of a multipart body stays in memory; what is more goes into a temporary file.
+const formMemory = 64 << 10
+
+// params are the parameters of a call: those of its body as one JSON object, and the credential, which is not in it.
+type params struct {
+	body  json.RawMessage
+	token string
+	file  *multipart.FileHeader // what came in the part filedata
+}
+
+// isUpload tells whether a file may come along.
+func isUpload(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "multipart/form-data"
+}
+
+// read takes the parameters from a call in each of the platform's forms: a JSON object, form fields of which each is JSON text
+// or a plain string, or such fields beside a file.
+// https://developers.facebook.com/docs/messenger-platform/reference/send-api
+func (h *Handler) read(c *call) (params, *failure) {
+	p := params{token: authorization(c.r.Header)}
+	var f *failure
+	if isUpload(c.r) {
+		f = h.readParts(c, &p)
+	} else {
+		f = h.readBody(c, &p)
+	}
+	if f == nil {
+		f = p.takeCredentials(c.r.URL.Query())
+	}
+	return p, f
+}
+
+func (h *Handler) readBody(c *call, p *params) *failure {
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, h.cfg.MaxBody))
+	if err != nil {
+		return unreadable(err)
+	}
+	kind := c.r.Header.Get("Content-Type")
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); strings.Contains(kind, "json") || bytes.HasPrefix(trimmed, []byte("{")) {
+		p.body = body
+		return nil
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return invalid("the form fields cannot be read; each is a name, =, and URL-encoded JSON text")
+	}
+	p.body = sendapi.JoinFields(form)
+	return nil
+}
+
+// readParts leaves large files on disk, where net/http removes them at the end of the call.
+func (h *Handler) readParts(c *call, p *params) *failure {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, sendapi.MaxFileBytes+h.cfg.MaxBody)
+	if err := c.r.ParseMultipartForm(formMemory); err != nil {
+		return unreadable(err)
+	}
+	for name, files := range c.r.MultipartForm.File {
+		if name != "filedata" || len(files) > 1 {
+			return invalid("a message has at most one file, in the part filedata")
+		}
+		p.file = files[0]
+	}
+	p.body = sendapi.JoinFields(c.r.MultipartForm.Value)
+	return nil
+}
+
+func unreadable(err error) *failure {
+	if long, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		f := invalid("the body is larger than %d bytes", long.Limit)
+		f.status = http.StatusRequestEntityTooLarge
+		return f
+	}
+	return invalid("the body cannot be read: it breaks off, came too slowly, or is not of its Content-Type")
+}
+
+// takeCredentials takes the token from where it is: the header goes first, then the body, then the query. Proofs are left out
+// too: workers make their own. A body without either stays as it came, byte for byte.
+func (p *params) takeCredentials(query url.Values) *failure {
+	var members map[string]json.RawMessage
+	if len(p.body) == 0 || json.Unmarshal(p.body, &members) != nil || members == nil {
+		return invalid("the body must be a JSON object, or form fields")
+	}
+	var inBody string
+	_ = json.Unmarshal(members["access_token"], &inBody) // anything but a string is none
+	all := len(members)
+	for _, name := range [...]string{"access_token", "appsecret_proof", "appsecret_time"} {
+		delete(members, name)
+	}
+	if len(members) < all {
+		p.body, _ = json.Marshal(members) // as it came
+	}
+	for _, token := range [...]string{inBody, query.Get("access_token")} {
+		if p.token == "" {
+			p.token = token
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/sendpace/sendpace/sendapi"
+)
+
+// uploadTime is how long a caller may take to send a file and to wait for what became of it: 25 MB at the slowest pace that
+// sendapi allows for, both ways, and the platform's time.
+const uploadTime = 10 * time.Minute
+
+// upload is the message_attachments edge: the platform keeps the file, and its answer is passed on. It is not queued, as the
+// caller needs the id in order to go on.
+// https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
+func (h *Handler) upload(c *call) reply {
+	p, f := h.read(c)
+	if f != nil {
+		return f.reply()
+	}
+	page, f := h.authorize(c.arg, p.token)
+	if f != nil {
+		return f.reply()
+	}
+	var message sendapi.Message
+	if err := json.Unmarshal(memberOf(p.body, "message"), &message); err != nil || message.Attachment == nil {
+		return invalid("message: must have an attachment").reply()
+	}
+	id, f := h.keep(c.r.Context(), page, message.Attachment, p)
+	if f != nil {
+		return f.reply()
+	}
+	return answerWith(http.StatusOK, success{AttachmentID: id})
+}
+
+// keep has the platform keep a file: the one that came along, or the one at a URL.
+func (h *Handler) keep(ctx context.Context, page string, a *sendapi.Attachment, p params) (id string, f *failure) {
+	var up *sendapi.Uploaded
+	var err error
+	if p.file != nil {
+		file, failed := p.file.Open()
+		if failed != nil {
+			return "", internalError
+		}
+		defer file.Close()
+		up, err = h.graph.UploadFile(ctx, h.pages[page], a.Type, sendapi.LocalFile{
+			Name: p.file.Filename, ContentType: p.file.Header.Get("Content-Type"), Size: p.file.Size, Reader: file,
+		})
+	} else {
+		media, ok := a.Payload.(*sendapi.Media)
+		if !ok || media == nil || media.URL == "" {
+			return "", invalid("message.attachment.payload.url: missing, and no file came along as filedata")
+		}
+		up, err = h.graph.UploadURL(ctx, h.pages[page], a.Type, media.URL)
+	}
+	if err != nil {
+		return "", graphFailure(err)
+	}
+	return up.AttachmentID, nil
+}
+
+// attach uploads the file that came with a message. The message then waits for its turn like any other, which the file itself
+// could not. The caller learns the id if it asked for a reusable file.
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
+func (h *Handler) attach(ctx context.Context, page string, p params) (body json.RawMessage, id string, f *failure) {
+	req, err := sendapi.ParseRequest(p.body)
+	if err == nil {
+		err = req.Validate(sendapi.WithFile())
+	}
+	if err != nil {
+		return nil, "", enqueueFailure(err, p.body)
+	}
+	media := req.Message.Attachment.Payload.(*sendapi.Media) // Validate saw to it
+	if id, f = h.keep(ctx, page, req.Message.Attachment, p); f != nil {
+		return nil, "", f
+	}
+	reusable := media.Reusable
+	media.Reusable, media.AttachmentID = false, id
+	body, err = req.MarshalJSON()
+	if err != nil {
+		return nil, "", internalError
+	}
+	if !reusable {
+		id = ""
+	}
+	return body, id, nil
+}

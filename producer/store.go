@@ -1,0 +1,198 @@
+package producer
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed" // the scripts are files, so that they read and test as Lua
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxRetry is what asynq is told. The workers' own budget ends a job long before; asynq archives a task at its own count
+	// whatever the error means, so that count must never be the one that is reached.
+	maxRetry = 1000
+	// keyWindow is how long a job's key stands for it, from enqueueing. A finished job with a key is kept as long.
+	keyWindow = 24 * time.Hour
+)
+
+var (
+	//go:embed enqueue.lua
+	enqueueLua string
+	//go:embed pace.lua
+	paceLua       string
+	enqueueScript = redis.NewScript(paceLua + enqueueLua)
+)
+
+// ErrLineFull is what a [LineFullError] is.
+var ErrLineFull = errors.New("the line is full")
+
+// LineFullError refuses a job because its line has reached one of its bounds. Nothing was written.
+type LineFullError struct {
+	Line Line
+	// Waiting is how many jobs wait now; Limit is [Config].MaxWaiting, 0 if there is no such bound.
+	Waiting, Limit int
+	// Drain is how long they take at the configured pace; DrainLimit is [Config].MaxDrain. Drain is 0 if there is no such bound,
+	// or if no worker has set the pace yet.
+	Drain, DrainLimit time.Duration
+}
+
+func (e *LineFullError) Error() string {
+	if e.Limit > 0 && e.Waiting >= e.Limit {
+		return fmt.Sprintf("line %s is full: %d jobs wait and the limit is %d; try again later", e.Line, e.Waiting, e.Limit)
+	}
+	return fmt.Sprintf("line %s is full: %d jobs wait, which take %v, and the limit is %v; try again later",
+		e.Line, e.Waiting, e.Drain.Round(time.Millisecond), e.DrainLimit)
+}
+
+// Is makes the error match [ErrLineFull].
+func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } //nolint:errorlint // our own value
+
+// within makes a call to Redis and returns its answer, or the error of ctx as soon as that ends. Most clients do not notice that
+// a context ends while they wait for a server that does not answer: they wait for their own timeouts, five seconds and more.
+// The call is left to end by itself then.
+func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	if ctx.Done() == nil {
+		return call()
+	}
+	type answer struct {
+		v   T
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := call()
+		answers <- answer{v, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.v, a.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("enqueue: %w", ctx.Err())
+	}
+}
+
+// store stores one job.
+func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
+	call, err := p.encode(ctx, c)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+}
+
+// scriptCall is what a script is called with.
+type scriptCall struct {
+	keys []string
+	args []any
+}
+
+// storeCall is a job as enqueue.lua takes it.
+type storeCall struct {
+	scriptCall
+	id   string
+	line Line
+}
+
+// encode has asynq encode the job, and puts together what enqueue.lua needs of it.
+func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
+	r := recording{id: c.id, line: c.line.String()}
+	_, err := p.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
+		asynq.NewTask(TaskType, c.body), p.taskOptions(c)...)
+	if err != nil {
+		return storeCall{}, fmt.Errorf("enqueue: %w", err)
+	}
+	target, line := p.keys.Line(r.line), r.line
+	if r.scheduled {
+		target, line = p.keys.Scheduled(), ""
+	}
+	call := storeCall{
+		scriptCall: scriptCall{
+			keys: []string{
+				p.keys.Task(c.id), target, p.keys.Outcomes(), p.keys.Groups(), p.keys.Due(), p.broadcastKey(c.job),
+				p.keys.Rates(c.job.PageID), p.keys.Rates("default"),
+			},
+			args: []any{
+				r.message, c.id, r.score, line, c.job.PageID, keyWindow.Milliseconds(),
+				p.cfg.MaxWaiting, p.cfg.MaxDrain.Microseconds(),
+			},
+		},
+		id: c.id, line: c.line,
+	}
+	if c.job.Key != "" {
+		call.keys = append(call.keys, p.jobKey(c.job.PageID, c.job.Key))
+	}
+	return call, nil
+}
+
+// broadcastKey names the counts of the job's broadcast. For a job without one it names a key that the scripts have anyway.
+func (p *Producer) broadcastKey(j Job) string {
+	if j.Broadcast == "" {
+		return p.keys.Outcomes()
+	}
+	return p.keys.Broadcast(j.Broadcast)
+}
+
+// jobKey names what holds the id that a page's key stands for.
+func (p *Producer) jobKey(page, key string) string {
+	sum := sha256.Sum256([]byte(page + "\x00" + key))
+	return p.keys.JobKey(hex.EncodeToString(sum[:16]))
+}
+
+func (p *Producer) taskOptions(c checked) []asynq.Option {
+	opts := []asynq.Option{
+		asynq.Queue(p.cfg.Queue), asynq.TaskID(c.id), asynq.MaxRetry(maxRetry), asynq.Group(c.line.String()),
+	}
+	if !c.job.SendAt.IsZero() {
+		// asynq drops the fraction of a second, and would start early.
+		opts = append(opts, asynq.ProcessAt(wholeSecond(c.job.SendAt)))
+	}
+	if keep := c.job.keep(); keep > 0 {
+		opts = append(opts, asynq.Retention(keep))
+	}
+	return opts
+}
+
+// keep is how long the job stays readable after its end, in whole seconds, as asynq counts it.
+func (j Job) keep() time.Duration {
+	keep := time.Duration(j.Retention)
+	if j.Key != "" {
+		keep = max(keep, keyWindow)
+	}
+	return (keep + time.Second - time.Nanosecond).Truncate(time.Second)
+}
+
+func wholeSecond(t time.Time) time.Time {
+	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
+}
+
+// receipt reads what enqueue.lua answered to a call.
+func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
+	answer, err := cmd.StringSlice()
+	if err != nil {
+		return Receipt{}, fmt.Errorf("enqueue: %w", err)
+	}
+	switch {
+	case len(answer) == 2 && answer[0] == "stored":
+		return Receipt{ID: c.id, Line: c.line}, nil
+	case len(answer) == 2 && answer[0] == "repeat":
+		return Receipt{ID: answer[1], Line: c.line, Repeat: true}, nil
+	case len(answer) == 3 && answer[0] == "full":
+		waiting, errWaiting := strconv.Atoi(answer[1])
+		us, errDrain := strconv.ParseInt(answer[2], 10, 64)
+		if errWaiting == nil && errDrain == nil {
+			return Receipt{}, &LineFullError{
+				Line: c.line, Waiting: waiting, Limit: p.cfg.MaxWaiting,
+				Drain: time.Duration(us) * time.Microsecond, DrainLimit: p.cfg.MaxDrain,
+			}
+		}
+	}
+	return Receipt{}, fmt.Errorf("enqueue: the script answered %q", answer)
+}

@@ -1,0 +1,120 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+// jobVersion is the version of the jobs that this program can read. A job that needs a later one says so in its field "v".
+const jobVersion = 1
+
+// delivery is one hand of one job.
+type delivery struct {
+	hand    *pace.Hand
+	job     producer.Job
+	route   producer.Route
+	permit  pace.Permit
+	sending bool // the message may have been sent, and the answer is not known
+
+	attempt     int // counts from 1
+	maxAttempts int
+	never       bool // not to be sent again where it is not known whether it was sent
+}
+
+// newDelivery reads the job. With an error the delivery is good for its end alone.
+func (h *handler) newDelivery(hand *pace.Hand, taskType string) (*delivery, error) {
+	d := &delivery{hand: hand, attempt: hand.Retried + 1, maxAttempts: h.maxAttempts, never: h.onUnknown == producer.NeverResend}
+	if taskType != producer.TaskType {
+		return d, fmt.Errorf("task type %q: this queue takes %q", taskType, producer.TaskType)
+	}
+	var err error
+	if d.job, err = producer.ParseJob(hand.Payload); err != nil {
+		return d, err
+	}
+	if d.job.MaxAttempts > 0 {
+		d.maxAttempts = d.job.MaxAttempts
+	}
+	d.maxAttempts = min(d.maxAttempts, hand.MaxRetry+1) // a plain client may ask for fewer
+	if d.job.OnUnknown != "" {
+		d.never = d.job.OnUnknown == producer.NeverResend
+	}
+	if !hand.Deadline.IsZero() && (d.job.ExpiresAt.IsZero() || hand.Deadline.Before(d.job.ExpiresAt)) {
+		d.job.ExpiresAt = hand.Deadline
+	}
+	if d.route, err = d.job.Route(); err == nil {
+		hand.Place(d.route)
+	}
+	return d, err
+}
+
+// newer is true for a job that only a later version of this program can read.
+func newer(payload []byte) bool {
+	var j struct {
+		V int `json:"v"`
+	}
+	return json.Unmarshal(payload, &j) == nil && j.V > jobVersion
+}
+
+func (d *delivery) expired() bool {
+	return !d.job.ExpiresAt.IsZero() && !time.Now().Before(d.job.ExpiresAt)
+}
+
+// outcome is the job's record so far.
+func (d *delivery) outcome(kind producer.OutcomeKind) producer.Outcome {
+	o := producer.NewOutcome(d.hand.ID, d.job, d.hand.Payload, kind)
+	o.Attempts, o.ResentUnknown = d.hand.Retried, d.permit.Resent
+	o.StepsDone, o.MessageIDs = d.permit.Step, d.permit.MessageIDs
+	o.PageID, o.Lane = d.page(), d.route.Line.Lane
+	return o
+}
+
+// page is the job's page, or that of its line if the job cannot be read.
+func (d *delivery) page() string {
+	if d.job.PageID != "" {
+		return d.job.PageID
+	}
+	return d.hand.PageID()
+}
+
+// body is the request of the step that is next. A message without metadata gets the job's id and the step, by which its echo
+// can be told.
+// https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
+func (d *delivery) body() (json.RawMessage, error) {
+	steps := d.job.Steps()
+	if d.permit.Step >= len(steps) {
+		return nil, fmt.Errorf("its step %d was to be sent, and it has %d", d.permit.Step, len(steps))
+	}
+	body := steps[d.permit.Step]
+	var request, message map[string]json.RawMessage
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	_ = json.Unmarshal(request["message"], &message) // a sender action has none
+	if message == nil || message["metadata"] != nil {
+		return body, nil
+	}
+	var err error
+	if message["metadata"], err = json.Marshal(fmt.Sprintf("sendpace:%s:%d", d.hand.ID, d.permit.Step)); err != nil {
+		return nil, err
+	}
+	if request["message"], err = json.Marshal(message); err != nil {
+		return nil, err
+	}
+	return json.Marshal(request)
+}
+
+// ended is the record of a job that ends after an error, or as sent.
+func (d *delivery) ended(kind producer.OutcomeKind, cause error) producer.Outcome {
+	o := d.outcome(kind)
+	if cause != nil {
+		o.Reason = cause.Error()
+	}
+	if e := sendError(cause); e != nil {
+		o.Code, o.Subcode = e.Code, e.Subcode
+	}
+	return o
+}

@@ -1,0 +1,160 @@
+package pace
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/producer"
+)
+
+func TestReapPutsBackWhatNobodyWouldSettle(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		dead, alive := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		for _, w := range []*desk{d, dead, alive} {
+			require.NoError(t, w.Beat(ctx))
+		}
+		ofDead, ofAlive, mine := d.enqueue("1", "1", "x"), d.enqueue("1", "2", "x"), d.enqueue("1", "3", "x")
+		lostAnswer, old, oldOver := d.enqueue("1", "4", "x"), d.enqueue("1", "5", "x"), d.enqueue("1", "6", "x")
+		dead.takeJob(ofDead)
+		alive.takeJob(ofAlive)
+		d.takeJob(mine)
+		d.End(d.takeJob(lostAnswer)) // in the list, and nobody knows of it
+		d.takeJob(old)
+		d.takeJob(oldOver)
+		for _, id := range []string{old, oldOver} {
+			d.rdb.HDel(ctx, d.keys.Task(id), "owner") // in the hands of a worker of an older version
+		}
+		d.rdb.ZRem(ctx, d.keys.Lease(), oldOver)
+		d.rdb.LPush(ctx, d.keys.Active(), "no-task")
+		past := strconv.FormatInt(time.Now().Add(-time.Minute).UnixMicro(), 10)
+		d.rdb.HSet(ctx, d.keys.Task(lostAnswer), "owner", d.id+":"+past)
+		d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: float64(time.Now().Add(-deadAfter).UnixMicro()), Member: dead.id})
+
+		seen := &watcher{}
+		d.cfg.Observer = seen
+		require.NoError(t, d.reap(ctx, false, lostAfter))
+		assert.Equal(t, []string{lostAnswer}, seen.back, "not the reaper: its own alone")
+		seen.back = nil
+		require.NoError(t, d.reap(ctx, true, lostAfter))
+		assert.ElementsMatch(t, []string{ofDead, oldOver}, seen.back)
+		assert.Equal(t, []string{"no-task"}, seen.lost)
+		assert.ElementsMatch(t, []string{ofAlive, mine, old}, d.rdb.LRange(ctx, d.keys.Active(), 0, -1).Val())
+		assert.Equal(t, []string{ofDead, lostAnswer, oldOver}, []string{d.next(), d.next(), d.next()}, "to the head, in their order")
+	})
+}
+
+func TestReapLooksAtAllJobsInHand(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d, dead := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		var want []string
+		for i := range 2*reapSize + 7 {
+			want = append(want, d.enqueue("1", strconv.Itoa(i), "x"))
+			w := d
+			if i < 3 || i > 2*reapSize {
+				w = dead
+			}
+			w.takeJob(want[i])
+		}
+		require.NoError(t, d.Beat(ctx))
+		seen := &watcher{}
+		d.cfg.Observer = seen
+		require.NoError(t, d.reap(ctx, true, lostAfter))
+		assert.ElementsMatch(t, append(want[:3:3], want[2*reapSize+1:]...), seen.back)
+	})
+}
+
+func TestAJobOfNoLineGoesBackToPending(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
+			asynq.Queue(producer.DefaultQueue), asynq.TaskID("x"))
+		require.NoError(t, err)
+		require.Equal(t, "task", d.ask().verb)
+		d.lose("x")
+		assert.Equal(t, []string{"x"}, d.rdb.LRange(ctx, d.keys.Pending(), 0, -1).Val())
+		assert.Equal(t, "pending", d.rdb.HGet(ctx, d.keys.Task("x"), "state").Val())
+		require.Equal(t, "task", d.ask().verb)
+	})
+}
+
+// TestNobodyIsDeadWhileNobodyCouldBeat moves the beats into the past, as an outage of Redis does.
+func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		a, b := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
+		score := func(w *desk, ago time.Duration) {
+			a.rdb.ZAdd(ctx, a.keys.Workers(), redis.Z{Score: float64(time.Now().Add(-ago).UnixMicro()), Member: w.id})
+		}
+		steady := func(ago time.Duration) {
+			a.rdb.Set(ctx, a.keys.Steady(), time.Now().Add(-ago).UnixMicro(), 0)
+		}
+		beat := func(w *desk) bool {
+			reap, err := w.beat(ctx)
+			require.NoError(t, err)
+			return reap
+		}
+		assert.False(t, beat(a), "the first beat ever")
+		steady(deadAfter)
+		assert.True(t, beat(a))
+		assert.False(t, beat(b), "one reaps at a time")
+		score(a, time.Hour)
+		score(b, time.Hour)
+		assert.False(t, beat(a), "Redis was away: b may be on its way back")
+		steady(deadAfter)
+		assert.True(t, beat(a))
+		score(b, -time.Hour)
+		assert.False(t, beat(a), "the clock went back by an hour")
+		assert.Zero(t, a.rdb.ZScore(ctx, a.keys.Workers(), b.id).Val(), "a beat in the future says nothing")
+		steady(deadAfter)
+		score(b, forgetAfter)
+		beat(b)
+		score(a, forgetAfter)
+		beat(b)
+		assert.Equal(t, []string{b.id}, a.rdb.ZRange(ctx, a.keys.Workers(), 0, -1).Val())
+		assert.Len(t, a.rdb.HGetAll(ctx, a.keys.WorkersInfo()).Val(), 1)
+	})
+}
+
+func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Version: "1.2"}, fast, nil)
+		running := func() []WorkerInfo {
+			s, err := ReadStatus(ctx, d.rdb, "")
+			require.NoError(t, err)
+			return s.Workers
+		}
+		require.NoError(t, d.Beat(ctx))
+		require.Len(t, running(), 1)
+		assert.Equal(t, "1.2", running()[0].Version)
+		assert.Equal(t, os.Getpid(), running()[0].PID)
+		last := d.rdb.ZScore(ctx, d.keys.Workers(), d.id).Val()
+		d.rdb.ZAdd(ctx, d.keys.Workers(), redis.Z{Score: last - float64(deadAfter.Microseconds()), Member: d.id})
+		assert.Empty(t, running(), "it is taken for dead")
+		require.NoError(t, d.Beat(ctx))
+		id := d.enqueue("1", "7", "x")
+		d.takeJob(id)
+		require.NoError(t, d.Close(ctx))
+		assert.EqualValues(t, 1, d.rdb.ZCard(ctx, d.keys.Workers()).Val(), "its send may end yet")
+		d.done(id, d.routeOf("1", "7"))
+		require.NoError(t, d.Close(ctx))
+		assert.Zero(t, d.rdb.Exists(ctx, d.keys.Workers(), d.keys.WorkersInfo()).Val())
+	})
+}

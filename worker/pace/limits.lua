@@ -1,0 +1,269 @@
+-- limits is put before every other script of this package, after lib. It holds what a page may send and when: the rates of
+-- its lines, the spacing of a conversation, the budget of a day, and the pace that adapts below the rates.
+--
+-- Of each rate the last slot that was taken is kept, not the next one that is free: that follows from the interval as it is
+-- now, so that a changed rate takes effect at once in both directions.
+
+-- The order in which slots:<page> and rates:<page> list the limits.
+local LIMITS = {'page', 'bulk', 'media', 'replies'}
+
+-- A budget counts sends by quarters of an hour, and each quarter in full for as long as a part of it is less than DAY ago.
+-- The minute more than a day is for what leaves later than its slot.
+local QUARTER = 900 * 1000000
+local DAY = 86460 * 1000000
+
+-- After a pause one job goes ahead as a probe. If its answer is not known after PROBE us another one is sent.
+local PROBE = 120 * 1000000
+-- After the probe the pace climbs for CLIMB us, from START percent, or half of where the climb began that was refused.
+local CLIMB = 60 * 1000000
+local START = 25
+local LOWEST_START = 5
+-- From SLOW_FROM percent of usage on the pace falls, to a tenth at 100. News of usage counts for NEWS us.
+local SLOW_FROM = 80
+local NEWS = 300 * 1000000
+-- How long a line is left alone at most while its page's pace is about to change, in us.
+local CHANGING = 1000000
+
+-- read_adapt reads how the pace of a page, or of the app, adapts. stage is 'steady'; 'probe', where at is the time until which
+-- a probe that is out is waited for, or 0; or 'climb', where at is its beginning.
+local function read_adapt(text)
+  local stage, at, from, usage, seen = string.match(text or '', '^(%a+) (%d+) (%d+) (%d+) (%d+)$')
+  return {
+    stage = stage or 'steady', at = tonumber(at) or 0, from = tonumber(from) or START,
+    usage = tonumber(usage) or 0, seen = tonumber(seen) or 0,
+  }
+end
+
+local function save_adapt(prefix, scope, a)
+  local key = prefix .. 'adapt:' .. scope
+  if a.stage == 'steady' and a.usage <= SLOW_FROM then
+    redis.call('DEL', key)
+    return
+  end
+  -- A pause lasts a day at most; what is not steady must outlive it.
+  local ttl = a.stage == 'steady' and NEWS / 1000 or 2 * DAY / 1000
+  redis.call('SET', key, string.format('%s %.0f %d %d %.0f', a.stage, a.at, a.from, a.usage, a.seen),
+    'PX', string.format('%.0f', ttl))
+end
+
+local function climbing(a, now)
+  return a.stage == 'climb' and now - a.at < CLIMB
+end
+
+-- share is the part of its rates that a page may use now.
+local function share(a, now)
+  local s = 1
+  if climbing(a, now) then
+    s = (a.from + (100 - a.from) * math.max(0, now - a.at) / CLIMB) / 100
+  end
+  if a.usage > SLOW_FROM and now - a.seen < NEWS then
+    s = math.min(s, 1 - 0.9 * (math.min(a.usage, 100) - SLOW_FROM) / (100 - SLOW_FROM))
+  end
+  return s
+end
+
+-- look reads all that decides about the next slot of a page, in one command.
+local function look(prefix, page, now)
+  -- A group that is no line has a name of any kind; it has the rates of others.
+  local field = string.match(page, '^%d+$') or 'default'
+  local r = redis.call('MGET', prefix .. 'pause:app', prefix .. 'pause:' .. page, prefix .. 'slots:' .. page,
+    prefix .. 'adapt:app', prefix .. 'adapt:' .. page, prefix .. 'rates:' .. field, prefix .. 'rates:default')
+  local rates = {string.match(r[6] or r[7] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ')}
+  if not rates[1] then
+    error('sendpace: no rates for page ' .. page .. ' in ' .. prefix .. 'rates:default')
+  end
+  local slots = {string.match(r[3] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')}
+  local v = {
+    app_paused = r[1], paused = r[2], app = read_adapt(r[4]), own = read_adapt(r[5]), last = {}, every = {},
+    span = tonumber(slots[5]) or 0, count = tonumber(slots[6]) or 0, before = tonumber(slots[7]) or 0,
+    thread = tonumber(rates[5]), budget = tonumber(rates[6]), app_budget = tonumber(rates[7]),
+  }
+  v.share = math.min(share(v.app, now), share(v.own, now))
+  for i, name in ipairs(LIMITS) do
+    v.last[name] = tonumber(slots[i]) or 0
+    v.every[name] = math.ceil(rates[i] / v.share)
+  end
+  return v
+end
+
+-- limits_of lists the rates that a job of a class is subject to in a line. Without a class, those that all jobs of the line are.
+local function limits_of(lane, side, class)
+  local names = {'page'}
+  if lane == 'bulk' then table.insert(names, 'bulk') end
+  if side == 'media' or class == 'm' or class == 'b' then table.insert(names, 'media') end
+  if side == 'reply' or class == 'r' or class == 'b' then table.insert(names, 'replies') end
+  return names
+end
+
+-- next_slot returns the first slot that is free in all of the limits, and the name of the one that binds: none if it is now.
+local function next_slot(v, names, now)
+  local slot, why = now, nil
+  for _, name in ipairs(names) do
+    local free_at = v.last[name] + v.every[name]
+    if free_at > slot then
+      slot, why = free_at, name
+    end
+  end
+  return slot, why
+end
+
+-- room returns the time from which on a budget has room for one more send: at, if it has.
+local function room(prefix, scope, budget, at)
+  if budget == 0 then
+    return at, 0
+  end
+  local found = redis.call('HGETALL', prefix .. 'budget:' .. scope)
+  local first, used, oldest = math.floor((at - DAY) / QUARTER), 0, math.huge
+  for i = 1, #found, 2 do
+    local quarter, n = tonumber(found[i]), tonumber(found[i + 1])
+    if quarter >= first and n > 0 then
+      used, oldest = used + n, math.min(oldest, quarter)
+    end
+  end
+  if used < budget then
+    return at, used
+  end
+  return (oldest + 1) * QUARTER + DAY, used
+end
+
+-- rooms does so for the budgets of a page and of the app together, and names the one that binds.
+local function rooms(prefix, page, v, at)
+  local of_page, of_app = room(prefix, page, v.budget, at), room(prefix, 'app', v.app_budget, at)
+  if of_app > of_page then
+    return of_app, 'app budget'
+  end
+  return of_page, of_page > at and 'budget' or nil
+end
+
+-- spend counts n sends of a budget, -1 for one that was not made.
+local function spend(prefix, scope, budget, slot, n)
+  if budget == 0 then
+    return
+  end
+  local key, quarter = prefix .. 'budget:' .. scope, math.floor(slot / QUARTER)
+  if redis.call('HINCRBY', key, string.format('%.0f', quarter), n) == 1 then
+    redis.call('PEXPIRE', key, string.format('%.0f', (DAY + 2 * QUARTER) / 1000))
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      if tonumber(field) < math.floor((slot - DAY) / QUARTER) then
+        redis.call('HDEL', key, field)
+      end
+    end
+  end
+end
+
+local function save_slots(prefix, page, v, now)
+  local last = 0
+  for _, name in ipairs(LIMITS) do last = math.max(last, v.last[name] + v.every[name]) end
+  redis.call('SET', prefix .. 'slots:' .. page,
+    string.format('%.0f %.0f %.0f %.0f %d %d %d', v.last.page, v.last.bulk, v.last.media, v.last.replies,
+      v.span, v.count, v.before),
+    'PX', string.format('%.0f', 60000 + math.max(0, math.ceil((last - now) / 1000))))
+end
+
+-- thread_free returns the time from which on the next message may go to a recipient.
+local function thread_free(prefix, page, v, recipient)
+  if not recipient or v.thread == 0 then
+    return 0
+  end
+  return tonumber(redis.call('ZSCORE', prefix .. 'threads', page .. ':' .. recipient) or 0)
+end
+
+local function space_thread(prefix, page, v, recipient, slot)
+  if recipient and v.thread > 0 then
+    redis.call('ZADD', prefix .. 'threads', string.format('%.0f', slot + v.thread), page .. ':' .. recipient)
+  end
+end
+
+-- note_send moves the stage of a pace on when a job is handed out.
+local function note_send(prefix, scope, a, now)
+  if a.stage == 'probe' then
+    a.at = now + PROBE
+  elseif a.stage == 'climb' and not climbing(a, now) then
+    a.stage = 'steady'
+  else
+    return
+  end
+  save_adapt(prefix, scope, a)
+end
+
+-- charge takes a slot in all that the job is subject to: rates, budgets, the recipient's spacing, and the probe.
+local function charge(prefix, page, v, names, recipient, slot, now)
+  for _, name in ipairs(names) do v.last[name] = slot end
+  local span = math.floor(slot / 1e7)
+  if span ~= v.span then
+    v.before = span == v.span + 1 and v.count or 0
+    v.span, v.count = span, 0
+  end
+  v.count = v.count + 1
+  save_slots(prefix, page, v, now)
+  space_thread(prefix, page, v, recipient, slot)
+  spend(prefix, page, v.budget, slot, 1)
+  spend(prefix, 'app', v.app_budget, slot, 1)
+  note_send(prefix, 'app', v.app, now)
+  note_send(prefix, page, v.own, now)
+end
+
+-- probing is true while a probe is out: until its answer is known nothing else is sent.
+local function probing(a, now)
+  return a.stage == 'probe' and now < a.at
+end
+
+-- look_again makes the lines of a page due now.
+local function look_again(due, page, stamp)
+  for _, lane in ipairs({'realtime', 'bulk'}) do
+    for _, side in ipairs({'', ':media', ':reply', ':later'}) do
+      redis.call('ZADD', due, 'XX', stamp, page .. ':' .. lane .. side)
+    end
+  end
+end
+
+-- adapt_scope does what adapt_on_settle says for one scope, and returns true if its probe is back. The usage that a refusal
+-- names brought about the pause and ends with it: only an answer that let a call pass says how much is left. A probe that comes
+-- back without a word of usage ends what was known from before the pause.
+local function adapt_scope(prefix, scope, text, ok, usage, now)
+  if not text and not (ok and usage > SLOW_FROM) then
+    return false
+  end
+  local a = read_adapt(text)
+  local heard = ok and usage >= 0 and (usage > SLOW_FROM or a.usage > SLOW_FROM)
+  local back = a.stage == 'probe' and a.at > 0
+  if heard then
+    a.usage, a.seen = math.min(usage, 999), now
+  end
+  if back and ok then
+    a.stage, a.at = 'climb', now
+    if usage < 0 then a.usage = 0 end
+  elseif back then
+    a.at = 0
+  end
+  if heard or back then
+    save_adapt(prefix, scope, a)
+  end
+  return back
+end
+
+-- adapt_on_settle lets the pace follow how a hand ended. ok is '1' if the platform answered with anything but a limit or a
+-- block; usage_page and usage_app are the percent that it named, below 0 if it named none. A page's lines are looked at again
+-- when its probe is back.
+local function adapt_on_settle(prefix, page, ok, usage_page, usage_app, now)
+  local texts = redis.call('MGET', prefix .. 'adapt:app', prefix .. 'adapt:' .. page)
+  adapt_scope(prefix, 'app', texts[1], tonumber(ok) == 1, tonumber(usage_app), now)
+  if adapt_scope(prefix, page, texts[2], tonumber(ok) == 1, tonumber(usage_page), now) then
+    look_again(prefix .. 'due', page, string.format('%.0f', now))
+  end
+end
+
+-- adapt_on_pause makes a probe the first thing after a pause. Lines that wait for one that is out have the pause to wait for now.
+local function adapt_on_pause(prefix, scope, now)
+  local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
+  if probing(a, now) then
+    look_again(prefix .. 'due', scope, string.format('%.0f', now))
+  end
+  if climbing(a, now) then
+    a.from = math.max(LOWEST_START, math.floor(a.from / 2))
+  elseif a.stage ~= 'probe' then
+    a.from = START
+  end
+  a.stage, a.at = 'probe', 0
+  save_adapt(prefix, scope, a)
+end

@@ -1,0 +1,245 @@
+package pace
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sendpace/sendpace/producer"
+)
+
+// Verdict is what may become of a job whose slot has come.
+type Verdict string
+
+// The verdicts.
+const (
+	// Go: the job may be sent now.
+	Go Verdict = "go"
+	// Back: it goes back into its line.
+	Back Verdict = "back"
+	// Gone: it is in this hand no more. Nothing is to be done.
+	Gone Verdict = "gone"
+	// Known: it was sent before, and Permit.Known is how it ends.
+	Known Verdict = "known"
+	// Cancelled: its cancellation was asked for.
+	Cancelled Verdict = "cancelled"
+	// Suppressed: its recipient is not to be sent to.
+	Suppressed Verdict = "suppressed"
+	// Unanswered: an earlier send has no known answer, and must not be repeated.
+	Unanswered Verdict = "unknown"
+)
+
+// Permit is the answer to a job that wants to be sent.
+type Permit struct {
+	Verdict Verdict
+	// Step is the index of the request to send: 0, or how far its sequence has come.
+	Step int
+	// MessageIDs are those of the steps before.
+	MessageIDs []string
+	// Resent is how many sends of the job, this one counted, follow one whose answer is not known.
+	Resent int
+	// Known is the outcome of a job that was sent before.
+	Known producer.Outcome
+	// Where and Why are where in its line a job goes back to, and what it waits for.
+	Where Where
+	Why   string
+}
+
+// Ask is what the pacer must know of a job that wants to be sent.
+type Ask struct {
+	Route producer.Route
+	// Never is true for a job that is not sent again where an earlier send has no known answer.
+	Never bool
+	// Suppress is true if recipients that are suppressed are to be refused.
+	Suppress bool
+}
+
+// Place tells the hand what its job is. A job that was taken from no line, or from one whose limits are not all that it is
+// subject to, belongs to another line from now on: a slot that it has there is not its own. Await and Settle come after it.
+func (h *Hand) Place(r producer.Route) {
+	want := r.Line
+	if !tellsClass(h.ID) {
+		want.Side = sideOf(r.Class)
+	}
+	if h.line == want.String() || want.Side == "" && strings.HasPrefix(h.line, want.String()+":") {
+		return
+	}
+	h.moved, h.slot = want.String(), 0
+	h.line = h.moved
+}
+
+// Await waits for the job's slot, and asks then whether it may still be sent. A job that came without a slot gets one if
+// there is one soon. After any verdict but Go the slot may be given back with [Pacer.Unused]. The error is Redis's, or
+// ctx's; the job may be marked then, and is to be settled.
+func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
+	for {
+		if h.slot == 0 || !claimedBy(h.ID, a.Route.Recipient) {
+			got, err := p.admit(ctx, h, a.Route)
+			if err != nil || got.Verdict != Go {
+				return got, err
+			}
+		}
+		if !p.wait(ctx, h.slot-permitAhead.Microseconds()) {
+			return stopping(ctx)
+		}
+		got, err := p.permit(ctx, h, a)
+		if err != nil || got.Verdict != Go {
+			return got, err
+		}
+		if !p.wait(ctx, h.slot) {
+			return stopping(ctx)
+		}
+		if time.Since(p.clock.at(h.slot)) <= p.cfg.Lead {
+			return got, nil
+		}
+		h.slot = 0 // held up for so long that others have the time now
+	}
+}
+
+func stopping(ctx context.Context) (Permit, error) {
+	return Permit{Verdict: Back, Where: Head, Why: "the worker is stopping"}, ctx.Err()
+}
+
+var whyBack = map[Where]string{
+	Head: "the next free slot is later",
+	tail: "others in the line are first",
+	park: "an earlier message to this recipient is first",
+}
+
+// claimedBy is true if take could claim the job's recipient by the id alone. See recipient_of in lib.lua.
+func claimedBy(id, recipient string) bool {
+	return len(id) == 35 && strings.IndexByte("-mrb", id[26]) >= 0 && id[27:] == recipient
+}
+
+// tellsClass is true if take can tell by the id alone that a limit of its class holds for the job. See class_of in lib.lua.
+func tellsClass(id string) bool { return len(id) == 35 && strings.IndexByte("mrb", id[26]) >= 0 }
+
+// sideOf is the side line of a class, for jobs whose id does not tell it.
+func sideOf(c producer.Class) producer.Side {
+	switch c {
+	case producer.ClassMedia:
+		return producer.SideMedia
+	case producer.ClassReply, producer.ClassBoth:
+		return producer.SideReply
+	}
+	return ""
+}
+
+// admit asks for a slot, or for the recipient where there is a slot.
+func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, error) {
+	k := p.keys
+	got, err := readReply(admitScript.Run(ctx, p.rdb,
+		[]string{k.Line(h.line), k.Busy(), k.Due(), k.Task(h.ID)},
+		k.Task(""), k.Own(""), h.ID, h.line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), string(r.Class), h.token))
+	if err != nil {
+		return Permit{}, fmt.Errorf("pace: admit: %w", err)
+	}
+	p.clock.observe(got.now, time.Now())
+	switch got.verb {
+	case "slot":
+		h.slot, err = got.us(0)
+		return Permit{Verdict: Go}, err
+	case "gone":
+		return Permit{Verdict: Gone}, nil
+	}
+	where := Where(got.verb)
+	return Permit{Verdict: Back, Where: where, Why: whyBack[where]}, nil
+}
+
+func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
+	page, unanswered, suppress := a.Route.Line.PageID, "resend", 0
+	if a.Never {
+		unanswered = "never"
+	}
+	if a.Suppress {
+		suppress = 1
+	}
+	k := p.keys
+	got, err := readReply(permitScript.Run(ctx, p.rdb,
+		[]string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page)},
+		h.token, unanswered, a.Route.Recipient, suppress, h.moved))
+	if err == nil {
+		p.clock.observe(got.now, time.Now())
+		var res Permit
+		if res, err = got.permit(); err == nil {
+			return res, nil
+		}
+	}
+	return Permit{}, fmt.Errorf("pace: permit: %w", err)
+}
+
+// permit reads the answer of permit.lua.
+func (r reply) permit() (Permit, error) {
+	res := Permit{Verdict: Verdict(r.verb)}
+	ids := ""
+	var err error
+	switch r.verb {
+	case "go":
+		if res.Step, err = strconv.Atoi(r.args[0]); err != nil {
+			return res, err
+		}
+		if res.Resent, err = strconv.Atoi(r.args[1]); err != nil {
+			return res, err
+		}
+		ids = r.args[2]
+	case "unknown":
+		ids = r.args[0]
+	case "known":
+		err = json.Unmarshal([]byte(r.args[0]), &res.Known)
+	case "paused":
+		res = Permit{Verdict: Back, Where: Head, Why: "the page is paused"}
+	}
+	if ids != "" {
+		err = json.Unmarshal([]byte(ids), &res.MessageIDs)
+	}
+	return res, err
+}
+
+// wait returns true at the slot, and false if the worker stops before.
+func (p *Pacer) wait(ctx context.Context, slot int64) bool {
+	select {
+	case <-p.draining:
+		return false
+	default:
+	}
+	timer := time.NewTimer(time.Until(p.clock.at(slot)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.draining:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
+// that left later than its slot, by a stall or over a new connection. A part of the margin is left for small delays.
+func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
+	late := at.Sub(p.clock.at(h.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
+	if h.slot == 0 || late <= 0 {
+		return nil
+	}
+	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()},
+		p.keys.Own(""), h.line, h.ID, h.slot, h.slot+late.Microseconds()).Err()
+	if err != nil {
+		return fmt.Errorf("pace: late: %w", err)
+	}
+	return nil
+}
+
+// Unused gives back the slot of a job that will not be sent, for others.
+func (p *Pacer) Unused(ctx context.Context, h *Hand) error {
+	if h.slot == 0 {
+		return nil
+	}
+	err := unusedScript.Run(ctx, p.rdb, []string{p.keys.Due()}, p.keys.Own(""), h.line, h.ID, h.slot).Err()
+	if err != nil {
+		return fmt.Errorf("pace: unused: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package pace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sendpace/sendpace/producer"
+)
+
+// What asynq keeps, and for how long (asynq v0.26.0, internal/rdb/rdb.go: statsTTL, maxArchiveSize,
+// archivedExpirationInDays).
+const (
+	statsTTL    = 90 * 24 * time.Hour
+	archiveTTL  = 90 * 24 * time.Hour
+	archiveSize = 10_000
+)
+
+const (
+	// settleTimeout bounds one try to settle. There is another one until Redis answers.
+	settleTimeout = 5 * time.Second
+	// longestSettlePause bounds the pause between two tries.
+	longestSettlePause = 2 * time.Second
+)
+
+// Where is where in its line a job goes that does not end.
+type Where string
+
+// The places in a line.
+const (
+	Head Where = "head" // before all others
+	tail Where = "tail" // behind all others
+	park Where = "park" // behind another job to the same recipient
+)
+
+// Settlement is how a hand ends. If the outcome has a kind, the job ends with it. If not, it goes on: after Retry, or where
+// Retry is zero at a place in its line.
+type Settlement struct {
+	// Outcome is the record of the job, with or without a kind. EndedAt is set by Settle.
+	Outcome producer.Outcome
+	// Recipient is the job's, as [producer.RecipientHash] makes it; empty if it is not known.
+	Recipient string
+	// Retry is how long the job waits for its next try.
+	Retry time.Duration
+	// Counted is true if the retry is to count as an attempt.
+	Counted bool
+	// Where is the place in its line; empty means [Head].
+	Where Where
+	// Unknown is true if a send was started and its answer is not known.
+	Unknown bool
+	// Step is the next step of a sequence of which one more was sent; zero means that it stays where it was. The outcome's
+	// MessageIDs are those of the steps so far.
+	Step int
+	// Suppress is how long nothing more is sent to the recipient; zero means that it may be.
+	Suppress time.Duration
+	// Report is what the send's answer said about the pace; the zero value for a job that was not sent.
+	Report Report
+}
+
+// ErrGone means that a job was not in the hand any more that was to be settled: it was taken over by another one.
+var ErrGone = errors.New("pace: the job was taken over")
+
+// Settle ends a hand, and tries to until Redis answers or the pacer is closed. It returns the outcome that the job ended
+// with, which is not always the one that was asked for: a job that was sent by an earlier hand ends as sent, one of which
+// that is not known as unknown, and one whose cancellation was asked for does not go on. An empty kind means that the job
+// goes on. The error is [ErrGone], or that of the last try.
+func (p *Pacer) Settle(ctx context.Context, h *Hand, s Settlement) (producer.Outcome, error) {
+	ctx = context.WithoutCancel(ctx)
+	pause := 50 * time.Millisecond
+	for {
+		s.Outcome.EndedAt = time.Now().UTC()
+		verb, record, err := p.settle(ctx, h, s)
+		switch {
+		case err != nil:
+			if !p.sleep(pause) {
+				return producer.Outcome{}, err
+			}
+			pause = min(2*pause, longestSettlePause)
+			continue
+		case verb == "ok":
+			return s.Outcome, nil
+		case verb == "gone":
+			return producer.Outcome{}, ErrGone
+		}
+		if s, err = s.corrected(verb, record); err != nil {
+			return producer.Outcome{}, err
+		}
+	}
+}
+
+// corrected is the settlement of a job of which Redis knows more than its hand.
+func (s Settlement) corrected(verb, more string) (Settlement, error) {
+	o := &s.Outcome
+	switch {
+	case verb == "known":
+		o.Code, o.Subcode, o.Reason, o.Job, s.Unknown, s.Suppress = 0, 0, "", nil, false, 0
+		if err := json.Unmarshal([]byte(more), o); err != nil {
+			return s, fmt.Errorf("pace: outcome of %s: %w", o.JobID, err)
+		}
+	case verb == "marked":
+		o.Kind, o.Reason = producer.Unknown, "the answer to a send is not known; then: "+o.Reason
+		n, err := strconv.Atoi(more)
+		if err != nil {
+			return s, fmt.Errorf("pace: settle: %w", err)
+		}
+		o.ResentUnknown = n
+	case verb == "cancelled" && s.Unknown:
+		o.Kind, o.Reason = producer.Unknown, "the answer to the send is not known, and it was cancelled then"
+	case verb == "cancelled":
+		o.Kind, o.Reason, o.Code, o.Subcode = producer.Cancelled, "cancelled", 0, 0
+	default:
+		return s, fmt.Errorf("pace: settle answered %q", verb)
+	}
+	return s, nil
+}
+
+// sleep returns false if the pacer is closed before its end.
+func (p *Pacer) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.closed:
+		return false
+	}
+}
+
+// decision is a settlement as settle.lua reads it. Numbers that must keep all digits are texts.
+type decision struct {
+	Kind         producer.OutcomeKind `json:"kind,omitempty"`
+	Place        string               `json:"place,omitempty"` // deleted, completed, archived
+	To           string               `json:"to,omitempty"`    // head, tail, park, retry
+	Score        int64                `json:"score,string"`    // in the set that the task goes to, unix seconds
+	Day          string               `json:"day"`             // of asynq's statistics
+	DayUntil     int64                `json:"day_until,string"`
+	ArchiveFrom  int64                `json:"archive_from,string"`
+	ArchiveSize  int                  `json:"archive_size"`
+	StreamLength int64                `json:"stream_length,string"`
+	Page         string               `json:"page"`
+	Recipient    string               `json:"recipient"`
+	Line         string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
+	Broadcast    string               `json:"broadcast,omitempty"`
+	Counted      bool                 `json:"counted"`
+	Unknown      bool                 `json:"unknown"`
+	Step         string               `json:"step,omitempty"`
+	IDs          string               `json:"ids,omitempty"`
+	Suppress     int64                `json:"suppress,omitempty"` // us
+	OK           int                  `json:"ok"`
+	UsagePage    int                  `json:"usage_page"` // percent, -1: not known
+	UsageApp     int                  `json:"usage_app"`
+}
+
+func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
+	now := time.Now()
+	d := p.decide(h, s, now)
+	text, err := json.Marshal(d)
+	if err != nil {
+		return "", "", fmt.Errorf("pace: settle: %w", err)
+	}
+	stream, result, err := records(s.Outcome)
+	if err != nil {
+		return "", "", fmt.Errorf("pace: settle: %w", err)
+	}
+	k := p.keys
+	keys := []string{
+		k.Task(h.ID), k.Active(), k.Lease(), k.Groups(), k.Due(), k.Busy(), k.Outcomes(), k.Stream(),
+	}
+	if unique := h.msg.texts[fieldUniqueKey]; unique != "" {
+		keys = append(keys, unique)
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	got, err := settleScript.Run(ctx, p.rdb, keys,
+		k.Asynq(""), k.Own(""), h.ID, h.token, text, h.encode(d, s, now), stream, result).StringSlice()
+	switch {
+	case err != nil:
+		return "", "", fmt.Errorf("pace: settle: %w", err)
+	case len(got) == 0:
+		return "", "", errors.New("pace: settle answered nothing")
+	case len(got) == 1:
+		return got[0], "", nil
+	}
+	return got[0], got[1], nil
+}
+
+// records are the outcome as the stream and as the task's result hold it. The task has its job beside it.
+func records(o producer.Outcome) (stream, result []byte, err error) {
+	if o.Kind == "" {
+		return nil, nil, nil
+	}
+	if stream, err = json.Marshal(o); err != nil {
+		return nil, nil, err
+	}
+	o.Job = nil
+	result, err = json.Marshal(o)
+	return stream, result, err
+}
+
+func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
+	o := s.Outcome
+	d := decision{
+		Kind: o.Kind, Day: now.UTC().Format(time.DateOnly), DayUntil: now.Add(statsTTL).Unix(),
+		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamLength: p.cfg.StreamLength,
+		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,
+		Counted: s.Counted, Unknown: s.Unknown, Suppress: s.Suppress.Microseconds(),
+	}
+	if s.Step > 0 {
+		ids, _ := json.Marshal(o.MessageIDs) // texts can always be encoded
+		d.Step, d.IDs = strconv.Itoa(s.Step), string(ids)
+	}
+	d.OK, d.UsagePage, d.UsageApp = s.Report.encode(p.cfg.Steady)
+	retention := h.msg.numbers[fieldRetention]
+	switch {
+	case o.Kind == "" && s.Retry > 0:
+		d.To, d.Score = "retry", now.Add(s.Retry+time.Second-1).Unix() // a whole second, and never early
+	case o.Kind == "":
+		d.To = string(s.Where)
+		if d.To == "" {
+			d.To = string(Head)
+		}
+	case o.Kind != producer.Sent && o.Kind != producer.Cancelled:
+		d.Place, d.Score = "archived", now.Unix()
+	case retention > 0:
+		d.Place, d.Score = "completed", now.Unix()+retention
+	default:
+		d.Place = "deleted"
+	}
+	return d
+}
+
+// encode is the task's message from now on, as asynq would write it, or nil where it stays as it is.
+func (h *Hand) encode(d decision, s Settlement, now time.Time) []byte {
+	switch {
+	case d.Place == "completed":
+		return h.msg.with(edit{field: fieldCompletedAt, number: now.Unix()})
+	case d.Place == "archived", d.To == "retry":
+		why := s.Outcome.Reason
+		if d.Kind != "" {
+			why = string(d.Kind) + ": " + why
+		}
+		edits := []edit{{field: fieldError, text: why}, {field: fieldLastFailedAt, number: now.Unix()}}
+		if s.Counted {
+			edits = append(edits, edit{field: fieldRetried, number: int64(h.Retried) + 1})
+		}
+		return h.msg.with(edits...)
+	}
+	return nil
+}
