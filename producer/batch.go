@@ -70,7 +70,7 @@ func (b *batch) add(ctx context.Context, job Job, opts []Option) {
 // flush stores the jobs, yields what became of them and empties the batch. It returns false if no more results are wanted.
 func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
 	p, jobs := b.p, b.jobs // a call that is left to itself goes on with them
-	stored, err := within(ctx, func() ([]Result, error) { return p.storeAll(ctx, jobs), nil })
+	stored, err := within(ctx, p.heeds, func() ([]Result, error) { return p.storeAll(ctx, jobs), nil })
 	for i, at := range b.of {
 		if err != nil {
 			b.results[at].Err = err

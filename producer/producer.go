@@ -73,9 +73,12 @@ type Producer struct {
 	cfg     Config
 	keys    rediskeys.Keys
 	pages   map[string]bool
+	heeds   bool // rdb heeds the deadlines of contexts
 }
 
-// New makes a producer that writes through rdb, which stays the caller's to close.
+// New makes a producer that writes through rdb, which stays the caller's to close. Any client of go-redis will do. With
+// ContextTimeoutEnabled set, enqueueing with a deadline takes about a third less time; a context that is cancelled before its
+// deadline may then be noticed only at the deadline.
 func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
 	cfg = cfg.withDefaults()
 	if rdb == nil {
@@ -86,7 +89,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
 	}
 	keys := rediskeys.Keys{Queue: cfg.Queue}
 	p := &Producer{
-		rdb: rdb, cfg: cfg, keys: keys,
+		rdb: rdb, cfg: cfg, keys: keys, heeds: heedsDeadlines(rdb),
 		encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: rdb, keys: keys}),
 	}
 	if len(cfg.Pages) > 0 {
@@ -118,7 +121,7 @@ func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receip
 	if err != nil {
 		return Receipt{}, err
 	}
-	return within(ctx, func() (Receipt, error) { return p.store(ctx, c) })
+	return within(ctx, p.heeds, func() (Receipt, error) { return p.store(ctx, c) })
 }
 
 // check applies the options and validates.

@@ -56,9 +56,10 @@ func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } /
 
 // within makes a call to Redis and returns its answer, or the error of ctx as soon as that ends. Most clients do not notice that
 // a context ends while they wait for a server that does not answer: they wait for their own timeouts, five seconds and more.
-// The call is left to end by itself then.
-func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	if ctx.Done() == nil {
+// The call is left to end by itself then. heeds is true for a client that ends with the deadline of a context: that saves the
+// goroutine, which costs as much as a third of the call.
+func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, error) {
+	if _, ends := ctx.Deadline(); ctx.Done() == nil || heeds && ends {
 		return call()
 	}
 	type answer struct {
@@ -77,6 +78,19 @@ func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		var none T
 		return none, fmt.Errorf("enqueue: %w", ctx.Err())
 	}
+}
+
+// heedsDeadlines is true for a client of go-redis whose ContextTimeoutEnabled is set.
+func heedsDeadlines(rdb redis.UniversalClient) bool {
+	switch c := rdb.(type) {
+	case *redis.Client:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.Ring:
+		return c.Options().ContextTimeoutEnabled
+	}
+	return false
 }
 
 // store stores one job.
