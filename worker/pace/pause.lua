@@ -14,8 +14,8 @@
 -- Returns the ms that are left of the pause, -1 for a hold.
 --
 -- Invariant: a pause is never made shorter, and none gives way to a hold because of a missing token, which ends as soon as a
--- worker has one. Errors of calls that were in flight together count as one strike and halve
--- the start of a climb once.
+-- worker has one. It lasts its length from the last error of calls that were in flight together; they count as one strike and
+-- halve the start of a climb once.
 
 local left = redis.call('PTTL', KEYS[1])
 local ms = tonumber(ARGV[1])
@@ -34,10 +34,7 @@ if ms == -1 then
   return -1
 end
 if ms == 0 then
-  if left >= 0 then
-    return left
-  end
-  local strikes = redis.call('INCR', KEYS[2])
+  local strikes = left >= 0 and tonumber(redis.call('GET', KEYS[2]) or 1) or redis.call('INCR', KEYS[2])
   ms = math.min(tonumber(ARGV[3]), ARGV[2] * 2 ^ math.min(strikes - 1, 30))
   redis.call('PEXPIRE', KEYS[2], string.format('%.0f', 2 * ms + 600000))
 end
