@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptrace"
 	"runtime/debug"
 	"time"
 
@@ -124,8 +123,10 @@ func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.sendTimeout)
 	defer cancel()
 	d.sending = true
-	resp, err := h.sender.SendRaw(h.watchDeparture(call, d), page, body)
+	left := h.newDeparture(d)
+	resp, err := h.sender.SendRaw(left.watch(call), page, body)
 	d.sending = errors.Is(err, sendapi.KindUnknownOutcome)
+	left.wait()
 	h.act(ctx, d, resp, err)
 }
 
@@ -162,19 +163,6 @@ func (d *delivery) sent(s pace.Settlement, resp *sendapi.Response) pace.Settleme
 		o.Kind, s.Step, s.Where = "", o.StepsDone, pace.Head
 	}
 	return s
-}
-
-// watchDeparture tells the pacer when the request was really written.
-func (h *handler) watchDeparture(ctx context.Context, d *delivery) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			brief, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
-			if err := h.pacer.Left(brief, d.hand, time.Now()); err != nil {
-				h.line(d, h.log.Warn()).Err(err).Msg("could not note that the message left late")
-			}
-		},
-	})
 }
 
 // stop pauses or holds what the error names. The fleet must know before anything else happens.
