@@ -262,5 +262,6 @@ func (d *demo) summary() string {
 		t.AppendRow(table.Row{p.ID, lane, m.Count, perSecond(rate), heldRate(m), m.WorstSecond})
 	}
 	return fmt.Sprintf("\n%s\n\nAs the receiver saw it. Pages run %g %% below their rate, "+
-		"so that no second has one too many.", render(t), d.cfg.Worker.Margin*100)
+		"which is enough for no second to have one too many, unless the receiver itself is held up, as by the start of this process.",
+		render(t), d.cfg.Worker.Margin*100)
 }
