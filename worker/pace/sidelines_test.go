@@ -102,6 +102,34 @@ func TestAnAnswerDoesNotWaitBehindAVideoThatNobodyHasTaken(t *testing.T) {
 	assert.Equal(t, []string{last}, ids(d.drain()))
 }
 
+func TestAnswersThatWaitedForASpacedVideoGoBeforeItAndInTheirOrder(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{}, Rates{Page: 1000, Bulk: 1000, Media: 0.001, Thread: 10 * time.Second})
+	to := d.routeOf("1", "2")
+	zero := d.enqueue("1", "2", "x")
+	require.Equal(t, []string{zero}, ids(d.drain()))
+	d.done(zero, to)
+	spaced := d.store("1", person("2"), video)
+	require.Empty(t, d.drain(), "its conversation is spaced")
+	var answers []string
+	for range 2 {
+		answers = append(answers, d.enqueue("1", "2", "x", producer.InLane(producer.LaneRealtime)))
+		require.Empty(t, d.drain())
+	}
+	other := d.store("1", person("1"), video)
+	require.Equal(t, []string{other}, ids(d.drain()), "now the first video has no slot for long")
+	d.after(11 * time.Second)
+	answers = append(answers, d.enqueue("1", "2", "x", producer.InLane(producer.LaneRealtime)))
+	for _, want := range answers {
+		require.Equal(t, []string{want}, ids(d.drain()))
+		d.done(want, to)
+		d.after(11 * time.Second)
+	}
+	assert.Empty(t, d.drain())
+	d.after(1000 * time.Second)
+	assert.Equal(t, []string{spaced}, ids(d.drain()))
+}
+
 func TestAReplyWithAVideoDoesNotWaitForAllOtherVideos(t *testing.T) {
 	t.Parallel()
 	d := newClockedDesk(t, Config{Lead: time.Millisecond}, Rates{Page: 1000, Bulk: 1000, Media: 1, Replies: 1})

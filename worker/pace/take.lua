@@ -120,9 +120,24 @@ local function route_pending()
   end
 end
 
+-- first_parked returns the first job, and its score, of those that stepped aside for another one to their recipient.
+local function first_parked(page, recipient)
+  return unpack(redis.call('ZRANGE', ARGV[4] .. 'parked:' .. page .. ':' .. recipient, 0, 0, 'WITHSCORES'))
+end
+
+-- give_way lets the answers that stepped aside for a bulk job in a later line go first once that waits for something longer.
+-- Where a job was handed out before, they wait.
+local function give_way(page, lane, line, recipient, id, score)
+  local first, at = first_parked(page, recipient)
+  if lane == 'bulk' and first and tonumber(at) < PARKED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
+    park(ARGV[3] .. line, ARGV[4], line, page, recipient, id, score)
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, stamp)
+  end
+end
+
 -- step_aside moves a job that is held up by what others of its line are not into a side line. It returns false if the job is
 -- where it belongs.
-local function step_aside(page, lane, side, id, score, slot, why)
+local function step_aside(page, lane, side, recipient, id, score, slot, why)
   local class = class_of(id)
   local to = why == 'thread' and 'later' or (class == 'r' or class == 'b') and 'reply' or 'media'
   if to == side then
@@ -133,14 +148,18 @@ local function step_aside(page, lane, side, id, score, slot, why)
   elseif side == 'later' then
     score = 0
   end
-  enter(page .. ':' .. lane .. ':' .. to, id, score, slot)
+  local line = page .. ':' .. lane .. ':' .. to
+  enter(line, id, score, slot)
+  if side == 'later' then
+    give_way(page, lane, line, recipient, id, score)
+  end
   return true
 end
 
--- goes_first gives an answer the claim of its recipient that a bulk job holds which still waits and was never handed out: that
--- one steps aside. In a later line it does not: its place there is a time, and the wait is short. It returns false where the
--- answer has to wait.
-local function goes_first(page, lane, recipient, id)
+-- goes_first gives the claim of a recipient that a bulk job holds which still waits and was never handed out to an answer: that
+-- one steps aside. In a later line it does not: its place there is a time, and the wait is short. Of several answers, some of
+-- which stepped aside in that time, the earliest gets the claim. It returns false where the asking one has to wait.
+local function goes_first(page, lane, recipient, id, score)
   local field = page .. ':' .. recipient
   local holder = redis.call('HGET', KEYS[7], field)
   local state, line, before = unpack(redis.call('HMGET', ARGV[2] .. holder, 'state', 'group', 'line'))
@@ -148,11 +167,16 @@ local function goes_first(page, lane, recipient, id)
     return false
   end
   local its_page, its_lane, side = parse_line(line)
-  local score = redis.call('ZSCORE', ARGV[3] .. line, holder)
-  if its_page ~= page or its_lane ~= 'bulk' or side == 'later' or not score then
+  local its_score = redis.call('ZSCORE', ARGV[3] .. line, holder)
+  if its_page ~= page or its_lane ~= 'bulk' or side == 'later' or not its_score then
     return false
   end
-  park(ARGV[3] .. line, ARGV[4], line, page, recipient, holder, tonumber(score))
+  park(ARGV[3] .. line, ARGV[4], line, page, recipient, holder, tonumber(its_score))
+  local first, at = first_parked(page, recipient)
+  if tonumber(at) < score or tonumber(at) == score and first < id then
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, stamp)
+    return false
+  end
   redis.call('HSET', KEYS[7], field, id)
   return true
 end
@@ -176,7 +200,7 @@ local function pick(line, page, lane, side, v)
     end
     local msg, recipient = redis.call('HGET', ARGV[2] .. id, 'msg'), recipient_of(id)
     if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp)
-        and not goes_first(page, lane, recipient, id) then
+        and not goes_first(page, lane, recipient, id, tonumber(score)) then
       park(group, ARGV[4], line, page, recipient, id, tonumber(score))
     elseif msg then
       local names = limits_of(lane, side, class_of(id))
@@ -188,7 +212,7 @@ local function pick(line, page, lane, side, v)
       if slot <= horizon then
         return {id = id, msg = msg, names = names, recipient = recipient, slot = slot}
       end
-      if not step_aside(page, lane, side, id, score, slot, why) then
+      if not step_aside(page, lane, side, recipient, id, score, slot, why) then
         redis.call('ZADD', group, score, id)
         redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
         return nil
