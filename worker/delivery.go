@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -18,7 +19,8 @@ type delivery struct {
 	job     producer.Job
 	route   producer.Route
 	permit  pace.Permit
-	sending bool // the message may have been sent, and the answer is not known
+	access  sendapi.Page // what it is sent with
+	sending bool         // the message may have been sent, and the answer is not known
 
 	attempt     int // counts from 1
 	maxAttempts int
