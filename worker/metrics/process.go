@@ -71,8 +71,7 @@ func (h redisHook) DialHook(next redis.DialHook) redis.DialHook {
 func (h redisHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		h.p.commands.Inc()
-		h.p.failed(err)
+		h.p.counted(cmd, err)
 		return err
 	}
 }
@@ -81,9 +80,8 @@ func (h redisHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func (h redisHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		h.p.commands.Add(float64(len(cmds)))
 		for _, cmd := range cmds {
-			h.p.failed(cmd.Err())
+			h.p.counted(cmd, cmd.Err())
 		}
 		return err
 	}
@@ -95,6 +93,15 @@ const (
 	unconnected = "connection"
 	refused     = "reply"
 )
+
+// counted counts a command. With HELLO and CLIENT the client makes itself known on a new connection, parts of which an older
+// server does not understand; where that matters, the command that the connection is for fails too.
+func (p *Process) counted(cmd redis.Cmder, err error) {
+	p.commands.Inc()
+	if name := cmd.Name(); name != "hello" && name != "client" {
+		p.failed(err)
+	}
+}
 
 // failed counts an error that is one: not an empty answer, not that a script must be sent in full, and not a call that this process
 // gave up itself.
