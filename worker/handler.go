@@ -32,6 +32,7 @@ type handler struct {
 	sendTimeout time.Duration
 	log         zerolog.Logger
 	observer    Observer
+	plain       bool // recipients in the log
 }
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
@@ -135,6 +136,7 @@ func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
 
 // act does what the answer to a send asks for.
 func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, err error) {
+	d.trace = traceOf(resp, err)
 	next := decide(err, d)
 	if next.scope != "" {
 		h.stop(ctx, d, next, err)
@@ -258,8 +260,16 @@ func (h *handler) gone(d *delivery) {
 	h.line(d, h.log.Warn()).Msg("taken over by another worker, or settled by a try whose answer was lost")
 }
 
-// line starts a log line about a job. The recipient shows as a hash, the message not at all.
+// line starts a log line about a job. The recipient shows as a hash unless asked otherwise, the message not at all.
 func (h *handler) line(d *delivery, e *zerolog.Event) *zerolog.Event {
-	return e.Str("job", d.hand.ID).Str("page", d.page()).Str("lane", string(d.route.Line.Lane)).
-		Str("recipient", d.route.Recipient).Int("attempt", d.attempt)
+	recipient := d.route.Recipient
+	if h.plain && recipient != "" {
+		recipient = d.address()
+	}
+	e = e.Str("job", d.hand.ID).Str("page", d.page()).Str("lane", string(d.route.Line.Lane)).
+		Str("recipient", recipient).Int("attempt", d.attempt)
+	if d.trace != "" {
+		e = e.Str("trace", d.trace)
+	}
+	return e
 }

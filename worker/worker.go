@@ -79,6 +79,9 @@ type Config struct {
 	Checker Checker
 	// Log gets a line for each outcome. The zero value logs nothing.
 	Log zerolog.Logger
+	// PlainRecipients shows in the log whom a message was for. By default a line has a hash, which is the same for all messages of
+	// a page to one person.
+	PlainRecipients bool
 	// Observer is told what the worker does, for metrics. nil means nobody is.
 	Observer Observer
 }
@@ -205,6 +208,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	h := &handler{
 		pacer: pacer, sender: sender, pages: pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
 		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
+		plain: cfg.PlainRecipients,
 	}
 	return &Worker{
 		cfg: cfg, rdb: rdb, pacer: pacer, server: server, handler: h, reloaded: make(chan struct{}, 1), rated: maps.Clone(cfg.PageRates),

@@ -139,6 +139,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		StreamLength:    int64(cfg.Outcomes.Max),
 		Version:         ownVersion(buildInfo()),
 		Log:             log,
+		PlainRecipients: cfg.Log.Recipients == "plain",
 	}
 	for _, p := range cfg.Pages {
 		wc.Pages[p.ID] = pageOf(p)
