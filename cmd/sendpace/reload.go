@@ -57,41 +57,45 @@ func (r *reloader) run(ctx context.Context) {
 	defer signal.Stop(hup)
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
-	seen := statesOf(r.files)
+	seen, due := statesOf(r.files), false
 	for {
-		asked := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
-			asked = true
+			due = true
 		case <-tick.C:
 		}
+		// Looked at before the files are read: what changes meanwhile is read once more.
 		now := statesOf(r.files)
-		if !asked && maps.Equal(now, seen) {
+		if !due && maps.Equal(now, seen) {
 			continue
 		}
-		if r.reload(ctx) {
-			now = statesOf(r.files) // there may be others now
+		due = !r.reload(ctx)
+		seen = statesOf(r.files)
+		for name := range seen {
+			if before, known := now[name]; known {
+				seen[name] = before
+			}
 		}
-		seen = now
 	}
 }
 
-// reload returns false if the configuration could not be used.
+// reload returns false if it is to be called again. What cannot be used is not, before it has changed.
 func (r *reloader) reload(ctx context.Context) bool {
 	cfg, err := r.load()
 	if err == nil && len(cfg.Pages) == 0 {
 		err = errNoPages
 	}
-	if err == nil {
-		err = r.apply(ctx, cfg)
-	}
 	if err != nil {
 		r.log.Error().Err(err).Msg("the configuration was not reloaded; the former one goes on")
-		return false
+		return true
 	}
 	r.files = cfg.Files
+	if err := r.apply(ctx, cfg); err != nil {
+		r.log.Error().Err(err).Msg("the configuration was read, and could not be applied; there will be another try")
+		return false
+	}
 	r.log.Info().Int("pages", len(cfg.Pages)).
 		Msg("the configuration was reloaded: pages, their tokens and rates; what else changed needs a restart")
 	return true

@@ -140,17 +140,23 @@ func TestTheGatewayTakesANewToken(t *testing.T) {
 	assert.Equal(t, []int{401, 200}, []int{post(t, base+"/me/messages", "EAABold"), post(t, base+"/me/messages", "EAABnew")})
 }
 
-func TestWhatCannotBeUsedIsNotReloaded(t *testing.T) {
+func TestWhatIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	applied := 0
-	r := &reloader{log: zerolog.New(&log), apply: func(context.Context, *config.Config) error { applied++; return errors.New("Redis") }}
+	applied, away := 0, errors.New("Redis is away")
 	cfg := config.Default()
-	r.load = func() (*config.Config, error) { return cfg, nil }
-	assert.False(t, r.reload(t.Context()), "no page is left")
+	r := &reloader{
+		log: zerolog.New(&log), load: func() (*config.Config, error) { return cfg, nil },
+		apply: func(context.Context, *config.Config) error { applied++; return away },
+	}
+	assert.True(t, r.reload(t.Context()), "no page is left: that is tried when it has changed")
 	assert.Zero(t, applied)
 	assert.Contains(t, log.String(), "no page is configured")
-	cfg.Pages = []config.Page{{ID: "1"}}
-	assert.False(t, r.reload(t.Context()))
-	assert.Equal(t, 1, applied)
+	cfg.Pages, cfg.Files = []config.Page{{ID: "1"}}, []string{"c.yaml", "a-new-file"}
+	assert.False(t, r.reload(t.Context()), "without Redis: it is tried again")
+	assert.Contains(t, log.String(), "Redis is away")
+	assert.Equal(t, cfg.Files, r.files, "new files are watched")
+	away = nil
+	assert.True(t, r.reload(t.Context()))
+	assert.Equal(t, 2, applied)
 }
