@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench chaos chaos-cut clients redis
+.PHONY: help demo build test lint bench chaos chaos-cut clients rules redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ clients: ## send through the gateway with two public client libraries (needs nod
 	@command -v npm >/dev/null || { echo 'npm is missing. Type: sudo apt-get install nodejs npm' >&2; exit 1; }
 	npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund
 	go test -count=1 -tags clients -run '^TestClient' ./producer/gateway
+
+rules: ## check and test the alert rules for Prometheus (needs promtool)
+	@command -v promtool >/dev/null || { echo 'promtool is missing. Type: sudo apt-get install prometheus' >&2; exit 1; }
+	promtool check rules worker/metrics/rules.yml
+	promtool test rules worker/metrics/rules_test.yml
 
 # The tests use the redis-server in the PATH, and install one if there is none.
 redis:

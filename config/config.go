@@ -24,6 +24,10 @@ type Config struct {
 	Monitor Monitor
 	// Gateway takes calls of the Send API for the queue.
 	Gateway Gateway
+	// Metrics is what Prometheus is told.
+	Metrics Metrics
+	// Files are those that were read: the configuration, if there is one, and those with tokens and secrets.
+	Files []string
 }
 
 // Redis is the section redis.
@@ -95,6 +99,8 @@ type Worker struct {
 	OnUnknown string
 	// SuppressFor is how long nothing more is sent to a recipient who cannot be reached; zero means that each job is tried.
 	SuppressFor time.Duration
+	// HTTPAddr is the host and port for metrics and probes; empty means that nothing listens.
+	HTTPAddr string
 }
 
 // Outcomes is the section outcomes.
@@ -109,6 +115,14 @@ type Log struct {
 	Level string
 	// Format is json, console or auto; auto is console on a terminal and json elsewhere.
 	Format string
+	// Recipients is hashed or plain: how a line shows whom a message was for.
+	Recipients string
+}
+
+// Metrics is the section metrics.
+type Metrics struct {
+	// PerPage tells pages apart.
+	PerPage bool
 }
 
 // Monitor is the section monitor.
@@ -129,6 +143,8 @@ type Gateway struct {
 	MaxBody int
 	// MaxWaiting is how many jobs may wait in a page's lane before further ones are refused; 0 is no limit.
 	MaxWaiting int
+	// MetricsAddr is the host and port for metrics; empty means that nothing listens.
+	MetricsAddr string
 }
 
 // Default returns the configuration that applies if nothing is said.
@@ -147,9 +163,10 @@ func Default() *Config {
 			OnUnknown:       "resend",
 		},
 		Outcomes: Outcomes{Max: 100_000},
-		Log:      Log{Level: "info", Format: "auto"},
+		Log:      Log{Level: "info", Format: "auto", Recipients: "hashed"},
 		Monitor:  Monitor{Addr: "127.0.0.1:8080"},
 		Gateway:  Gateway{Addr: "127.0.0.1:8090", Rate: 1000, MaxBody: 1 << 20},
+		Metrics:  Metrics{PerPage: true},
 	}
 }
 

@@ -24,15 +24,19 @@
 //	worker.shutdown_timeout    1m30s                       time that sends in flight get to finish
 //	worker.on_unknown          resend                      resend or never: a message that may have been sent
 //	worker.suppress_for        0s                          how long a person who cannot be reached is left alone
+//	worker.http_addr           none                        where metrics and probes of a worker can be read
 //	outcomes.max               100000                      about how many outcome records are kept
 //	log.level                  info                        trace, debug, info, warn or error
 //	log.format                 auto                        json, console, or auto: console on a terminal
+//	log.recipients             hashed                      hashed or plain: whom a message was for
 //	monitor.addr               127.0.0.1:8080              where the monitor listens
 //	gateway.addr               127.0.0.1:8090              where the gateway listens
 //	gateway.api_keys           none                        keys that the gateway takes in place of a page's token
 //	gateway.rate               1000                        calls a second of each token and key; 0: no limit
 //	gateway.max_body           1048576                     bytes of a call to the gateway, apart from files
 //	gateway.max_waiting        0                           jobs that may wait in a page's lane; 0: no limit
+//	gateway.metrics_addr       none                        where metrics of the gateway can be read
+//	metrics.per_page           true                        tell pages apart in metrics
 //
 // Each entry of pages has an id, a token as access_token or access_token_file, and optionally
 // app_secret or app_secret_file and its own rate, bulk_rate, media_rate, replies_per_hour, thread_interval and

@@ -95,6 +95,7 @@ func (l *loader) open() ([]byte, error) {
 		return nil, nil
 	}
 	l.path = path
+	l.cfg.Files = append(l.cfg.Files, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file; check --config or " + pathEnv)
 	}

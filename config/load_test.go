@@ -67,14 +67,18 @@ pages:
     thread_interval: 2s
     daily_budget: 50
 worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_timeout: 5s, shutdown_timeout: 1m30s,
-  on_unknown: never, suppress_for: 720h}
+  on_unknown: never, suppress_for: 720h, http_addr: "127.0.0.1:9100"}
 outcomes: {max: 5000}
-log: {level: Debug, format: json}
+log: {level: Debug, format: json, recipients: plain}
 monitor: {addr: "127.0.0.1:8081"}
-gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000}
+gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000,
+  metrics_addr: ":9101"}
+metrics: {per_page: false}
 `, "KEY=another-key-of-an-application")
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
+	assert.Len(t, cfg.Files, 1)
+	cfg.Files = nil // its path is the test's own
 	assert.Equal(t, &config.Config{
 		Redis: config.Redis{URL: config.NewSecret("rediss://u:p@cache.example:6380/2")},
 		Graph: config.Graph{BaseURL: "http://127.0.0.1:9090", Version: "v27.1"},
@@ -93,13 +97,13 @@ gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_b
 		},
 		Worker: config.Worker{
 			Concurrency: 10, MaxAttempts: 3, SendTimeout: 5 * time.Second, ShutdownTimeout: 90 * time.Second,
-			OnUnknown: "never", SuppressFor: 720 * time.Hour,
+			OnUnknown: "never", SuppressFor: 720 * time.Hour, HTTPAddr: "127.0.0.1:9100",
 		},
 		Outcomes: config.Outcomes{Max: 5000},
-		Log:      config.Log{Level: "debug", Format: "json"},
+		Log:      config.Log{Level: "debug", Format: "json", Recipients: "plain"},
 		Monitor:  config.Monitor{Addr: "127.0.0.1:8081"},
 		Gateway: config.Gateway{
-			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000,
+			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000, MetricsAddr: ":9101",
 			APIKeys: []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("another-key-of-an-application")},
 		},
 	}, cfg)
@@ -126,11 +130,13 @@ func TestNothingSaidMeansTheDefaults(t *testing.T) {
 		cfg, warnings, err := load(t, text)
 		require.NoError(t, err, text)
 		assert.Empty(t, warnings, text)
-		assert.Equal(t, config.Default(), withoutPages(cfg), text)
+		assert.Equal(t, config.Default(), bare(cfg), text)
 	}
 }
 
-func withoutPages(c *config.Config) *config.Config {
+// bare is c without what no text can leave out.
+func bare(c *config.Config) *config.Config {
+	c.Files = nil
 	if len(c.Pages) == 0 {
 		c.Pages = nil
 	}

@@ -85,6 +85,7 @@ func (l *loader) secretFile(key string, to *Secret, name string, values map[stri
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(l.path), name)
 	}
+	l.cfg.Files = append(l.cfg.Files, name)
 	data, err := readCapped(name, maxSecretFile)
 	if err != nil {
 		l.problem(key+"_file", "the file %s; check its name and who may read it", err)

@@ -158,6 +158,13 @@ func listenAddr(raw any) (string, string) {
 	return s, ""
 }
 
+func listenAddrOrNone(raw any) (string, string) {
+	if raw == none {
+		return "", ""
+	}
+	return listenAddr(raw)
+}
+
 func redisURL(raw any) (Secret, string) {
 	s, _ := raw.(string)
 	s = strings.TrimSpace(s)
@@ -188,8 +195,8 @@ func secret(raw any) (Secret, string) {
 }
 
 const (
-	// noKeys stands for an empty list, where a value is needed.
-	noKeys = "none"
+	// none stands for nothing, where a value is needed.
+	none = "none"
 	// minAPIKey keeps a key from being guessed: 16 characters drawn at random.
 	minAPIKey = 16
 )
@@ -198,7 +205,7 @@ const (
 func apiKeys(raw any) ([]Secret, string) {
 	const must = "must be a list of keys of 16 characters or more without a space; make one with: openssl rand -hex 24"
 	list, isList := raw.([]any)
-	if s, ok := raw.(string); ok && strings.TrimSpace(s) != noKeys {
+	if s, ok := raw.(string); ok && strings.TrimSpace(s) != none {
 		for key := range strings.SplitSeq(s, ",") {
 			list = append(list, key)
 		}

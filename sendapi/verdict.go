@@ -1,6 +1,9 @@
 package sendapi
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // verdict is what a code means for a sender.
 type verdict struct {
@@ -35,6 +38,26 @@ func index(rows []rule) map[codes]verdict {
 		m[codes{r.code, r.subcode}] = r.verdict
 	}
 	return m
+}
+
+// shortRange is how many codes a range has at most whose codes are known one by one.
+const shortRange = 20
+
+// Codes returns the error codes that are known to this package, in order, for labels and tables that must be complete. The
+// platform uses others as well; of its long ranges, such as 200 to 299, only those that it documents are in it.
+// https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes
+func Codes() []int {
+	var list []int
+	for _, r := range slices.Concat(rules, numbers) {
+		list = append(list, r.code)
+	}
+	for _, r := range ranges {
+		for code := r.from; r.to-r.from < shortRange && code <= r.to; code++ {
+			list = append(list, code)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // judge finds the verdict for an error that the platform explained: by code and subcode; by a number

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -18,7 +19,9 @@ type delivery struct {
 	job     producer.Job
 	route   producer.Route
 	permit  pace.Permit
-	sending bool // the message may have been sent, and the answer is not known
+	access  sendapi.Page // what it is sent with
+	trace   string       // of the last call, by which the platform finds it
+	sending bool         // the message may have been sent, and the answer is not known
 
 	attempt     int // counts from 1
 	maxAttempts int
@@ -117,4 +120,24 @@ func (d *delivery) ended(kind producer.OutcomeKind, cause error) producer.Outcom
 		o.Code, o.Subcode = e.Code, e.Subcode
 	}
 	return o
+}
+
+// address is whom the job is for, as the caller named them.
+func (d *delivery) address() string {
+	req, err := sendapi.ParseRequest(d.job.Steps()[0])
+	if err != nil {
+		return ""
+	}
+	return req.Recipient.Address()
+}
+
+// traceOf is what the platform's support asks for about a call.
+func traceOf(resp *sendapi.Response, err error) string {
+	if e := sendError(err); e != nil {
+		return e.TraceID
+	}
+	if resp != nil {
+		return resp.TraceID
+	}
+	return ""
 }

@@ -24,12 +24,14 @@ var errExpired = errors.New("its time had passed before its turn came")
 type handler struct {
 	pacer       *pace.Pacer
 	sender      Sender
-	pages       map[string]sendapi.Page
+	pages       *pageBook
 	maxAttempts int
 	onUnknown   producer.UnknownPolicy
 	suppressFor time.Duration
 	sendTimeout time.Duration
 	log         zerolog.Logger
+	observer    Observer
+	plain       bool // recipients in the log
 }
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
@@ -71,13 +73,15 @@ func (h *handler) recover(ctx context.Context, d *delivery) {
 
 // deliver waits for the job's turn.
 func (h *handler) deliver(ctx context.Context, d *delivery) {
-	page, ok := h.pages[d.job.PageID]
+	page, ok := h.pages.get(d.job.PageID)
 	if !ok {
 		h.holdForToken(ctx, d)
 		return
 	}
+	asked := time.Now()
 	var err error
 	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{Route: d.route, Never: d.never, Suppress: h.suppressFor > 0})
+	h.observer.Waited(d.route.Line.Lane, time.Since(asked))
 	switch {
 	case err != nil:
 		h.line(d, h.log.Debug()).Err(err).Msg("back to its line")
@@ -89,6 +93,7 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	}
 	switch d.permit.Verdict {
 	case pace.Go:
+		d.access = page
 		h.send(ctx, d, page)
 	case pace.Back:
 		h.settle(ctx, d, pace.Settlement{Outcome: d.outcome(""), Where: d.permit.Where})
@@ -132,6 +137,7 @@ func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
 
 // act does what the answer to a send asks for.
 func (h *handler) act(ctx context.Context, d *delivery, resp *sendapi.Response, err error) {
+	d.trace = traceOf(resp, err)
 	next := decide(err, d)
 	if next.scope != "" {
 		h.stop(ctx, d, next, err)
@@ -169,7 +175,15 @@ func (d *delivery) sent(s pace.Settlement, resp *sendapi.Response) pace.Settleme
 func (h *handler) stop(ctx context.Context, d *delivery, next decision, cause error) {
 	ctx = context.WithoutCancel(ctx)
 	why := reasonOf(cause)
+	if next.hold && errors.Is(cause, sendapi.KindAuth) && next.scope == d.job.PageID {
+		if page, _ := h.pages.get(next.scope); page != d.access {
+			h.line(d, h.log.Info()).Err(cause).Msg("its token was replaced while it was on its way; it goes again")
+			return
+		}
+		why.TokenMark = markOf(d.access)
+	}
 	log := h.line(d, h.log.Warn()).Err(cause).Str("scope", next.scope)
+	h.observer.Stopped(next.scope, next.hold)
 	if next.hold {
 		err := h.pacer.Hold(ctx, next.scope, why)
 		log.AnErr("pacer", err).Msg("held until a person releases it")
@@ -189,7 +203,7 @@ func reasonOf(err error) pace.Reason {
 
 // holdForToken holds a page that this worker has no token for. A worker that has one releases it.
 func (h *handler) holdForToken(ctx context.Context, d *delivery) {
-	text := "no access token for page " + d.job.PageID + ": add it to pages in the configuration and restart the workers"
+	text := "no access token for page " + d.job.PageID + ": add it to pages in the configuration; the workers find it by themselves"
 	err := h.pacer.HoldForToken(context.WithoutCancel(ctx), d.job.PageID, pace.Reason{Text: text, Since: time.Now().UTC()})
 	h.line(d, h.log.Warn()).AnErr("pacer", err).Msg("held: no access token is configured for the page")
 	h.settle(ctx, d, pace.Settlement{Outcome: d.outcome("")})
@@ -215,6 +229,9 @@ func (h *handler) end(ctx context.Context, d *delivery, kind producer.OutcomeKin
 func (h *handler) settle(ctx context.Context, d *delivery, s pace.Settlement) {
 	s.Recipient = d.route.Recipient
 	o, err := h.pacer.Settle(ctx, d.hand, s)
+	if err == nil && o.Kind != "" {
+		h.observer.Ended(o)
+	}
 	switch {
 	case errors.Is(err, pace.ErrGone):
 		h.gone(d)
@@ -231,8 +248,16 @@ func (h *handler) gone(d *delivery) {
 	h.line(d, h.log.Warn()).Msg("taken over by another worker, or settled by a try whose answer was lost")
 }
 
-// line starts a log line about a job. The recipient shows as a hash, the message not at all.
+// line starts a log line about a job. The recipient shows as a hash unless asked otherwise, the message not at all.
 func (h *handler) line(d *delivery, e *zerolog.Event) *zerolog.Event {
-	return e.Str("job", d.hand.ID).Str("page", d.page()).Str("lane", string(d.route.Line.Lane)).
-		Str("recipient", d.route.Recipient).Int("attempt", d.attempt)
+	recipient := d.route.Recipient
+	if h.plain && recipient != "" {
+		recipient = d.address()
+	}
+	e = e.Str("job", d.hand.ID).Str("page", d.page()).Str("lane", string(d.route.Line.Lane)).
+		Str("recipient", recipient).Int("attempt", d.attempt)
+	if d.trace != "" {
+		e = e.Str("trace", d.trace)
+	}
+	return e
 }

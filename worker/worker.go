@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -72,8 +74,16 @@ type Config struct {
 	FirstPause, LongestPause time.Duration
 	// Poll is how often an idle fleet looks for new jobs. See [pace.Config].
 	Poll time.Duration
+	// Checker checks the token of a page that is on hold because of another one, and what works is released. nil leaves that to a
+	// person.
+	Checker Checker
 	// Log gets a line for each outcome. The zero value logs nothing.
 	Log zerolog.Logger
+	// PlainRecipients shows in the log whom a message was for. By default a line has a hash, which is the same for all messages of
+	// a page to one person.
+	PlainRecipients bool
+	// Observer is told what the worker does, for metrics. nil means nobody is.
+	Observer Observer
 }
 
 func (c Config) withDefaults() Config {
@@ -91,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 90 * time.Second
+	}
+	if c.Observer == nil {
+		c.Observer = noObserver{}
 	}
 	return c
 }
@@ -145,10 +158,16 @@ func withDefaults(r pace.Rates) pace.Rates {
 
 // Worker sends the jobs of one queue. Make it with [New], and call Run once.
 type Worker struct {
-	cfg     Config
-	pacer   *pace.Pacer
-	server  *asynq.Server
-	handler *handler
+	cfg      Config
+	rdb      redis.UniversalClient
+	pacer    *pace.Pacer
+	server   *asynq.Server
+	handler  *handler
+	running  atomic.Bool // it takes jobs
+	reloaded chan struct{}
+
+	mu    sync.Mutex
+	rated map[string]pace.Rates // by page, as set last
 }
 
 // DurableRetries makes a Redis client fit for a worker: what a worker has to write after a send must outlast a short
@@ -165,11 +184,12 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	pages := newPageBook(cfg.Pages)
 	pacer, err := pace.New(rdb, pace.Config{
 		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
 		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
 		Observer: pacerLog{cfg.Log},
-		HasToken: func(page string) bool { _, ok := cfg.Pages[page]; return ok },
+		HasToken: func(page string) bool { _, ok := pages.get(page); return ok },
 		Poll:     cfg.Poll, Steady: cfg.Steady,
 	})
 	if err != nil {
@@ -186,17 +206,20 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 		LogLevel:                 asynq.WarnLevel,
 	})
 	h := &handler{
-		pacer: pacer, sender: sender, pages: cfg.Pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
-		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log,
+		pacer: pacer, sender: sender, pages: pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
+		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
+		plain: cfg.PlainRecipients,
 	}
-	return &Worker{cfg: cfg, pacer: pacer, server: server, handler: h}, nil
+	return &Worker{
+		cfg: cfg, rdb: rdb, pacer: pacer, server: server, handler: h, reloaded: make(chan struct{}, 1), rated: maps.Clone(cfg.PageRates),
+	}, nil
 }
 
 // Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
 // Redis cannot be reached at the start; later outages are waited out.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.pacer.SetRates(ctx, w.cfg.limits()); err != nil {
-		return fmt.Errorf("worker: %w", err)
+	if err := w.setRates(ctx, nil); err != nil {
+		return err
 	}
 	if err := w.pacer.ReleaseTokens(ctx); err != nil {
 		return fmt.Errorf("worker: %w", err)
@@ -207,16 +230,30 @@ func (w *Worker) Run(ctx context.Context) error {
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { w.pacer.Run(aside) })
+	wg.Go(func() { w.freePages(aside) })
 	defer w.leave(aside, stop, &wg)
 	if err := w.server.Start(w.handler); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	w.cfg.Log.Info().Int("pages", len(w.cfg.Pages)).Int("concurrency", w.cfg.Concurrency).Msg("worker started")
+	w.running.Store(true)
+	w.cfg.Log.Info().Int("pages", len(w.handler.pages.ids())).Int("concurrency", w.cfg.Concurrency).Msg("worker started")
 	<-ctx.Done()
+	w.running.Store(false)
 	w.cfg.Log.Info().Msg("worker stopping: sends in flight finish, the rest goes back")
 	w.pacer.Drain()
 	w.server.Shutdown()
 	w.cfg.Log.Info().Msg("worker stopped")
+	return nil
+}
+
+// Ready is nil while the worker takes jobs: it has started, it is not stopping, and Redis answers.
+func (w *Worker) Ready(ctx context.Context) error {
+	if !w.running.Load() {
+		return errors.New("worker: it has not started, or is stopping")
+	}
+	if err := w.rdb.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("worker: Redis: %w", err)
+	}
 	return nil
 }
 

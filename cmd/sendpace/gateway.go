@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/gateway"
 	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/worker/metrics"
 )
 
 // gatewayGrace is above gateway.DefaultStoreTimeout, so that every call that Redis may still answer gets its answer.
@@ -29,7 +31,9 @@ func (a *app) gatewayCommand() *cobra.Command {
 			"  curl -d 'recipient={\"id\":\"4321\"}' -d 'message={\"text\":\"Hello\"}' -d messaging_type=UPDATE \\\n" +
 			"    -H \"Authorization: Bearer $PAGE_TOKEN\" http://127.0.0.1:8090/v26.0/me/messages",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withRedis(cmd, a.runGateway)
+			return a.withRedis(cmd, func(_ context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
+				return a.runGateway(cmd, cfg, rdb)
+			})
 		},
 	}
 	cmd.Flags().String("addr", "", "`host:port` to listen on, in place of gateway.addr")
@@ -39,7 +43,8 @@ func (a *app) gatewayCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) runGateway(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
+func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient) error {
+	ctx := cmd.Context()
 	log, err := newLog(a.stderr, cfg.Log)
 	if err != nil {
 		return err
@@ -49,7 +54,9 @@ func (a *app) runGateway(ctx context.Context, cfg *config.Config, rdb redis.Univ
 		return err
 	}
 	defer client.CloseIdleConnections()
-	handler, err := newGateway(cfg, rdb, client, log)
+	seen := metrics.NewGateway(ownVersion(buildInfo()), gateway.Routes())
+	rdb.AddHook(seen.RedisHook())
+	handler, err := newGateway(cfg, rdb, client, log, seen)
 	if err != nil {
 		return err
 	}
@@ -62,26 +69,42 @@ func (a *app) runGateway(ctx context.Context, cfg *config.Config, rdb redis.Univ
 	if err != nil {
 		return failure("choose another address with --addr", "%w", err)
 	}
+	stop, err := serveProbes(ctx, log, "gateway.metrics_addr", cfg.Gateway.MetricsAddr, probes(seen.Handler(), nil))
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	reload := a.reloader(cmd, cfg, log, func(_ context.Context, cfg *config.Config) error { return handler.SetPages(sendPages(cfg)) })
+	end := beside(ctx, reload.run)
 	fmt.Fprintf(a.stdout, "the gateway answers at http://%s; Ctrl-C ends it\n", listener.Addr())
-	return serve(ctx, listener, handler, gatewayGrace)
+	err = serve(ctx, listener, handler, gatewayGrace)
+	end()
+	return errors.Join(err, stop())
+}
+
+// sendPages are the configured pages as the Send API's client takes them.
+func sendPages(cfg *config.Config) []sendapi.Page {
+	pages := make([]sendapi.Page, len(cfg.Pages))
+	for i, p := range cfg.Pages {
+		pages[i] = pageOf(p)
+	}
+	return pages
 }
 
 func newGateway(
-	cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger,
+	cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger, seen *metrics.Gateway,
 ) (*gateway.Handler, error) {
 	if len(cfg.Pages) == 0 {
-		return nil, misuse("add pages with id and access_token to the configuration, and name it with --config",
-			"no page is configured, so there is nothing to send from")
+		return nil, errNoPages
 	}
+	// The gateway itself knows the pages, also after they have changed.
 	queue, err := producer.New(rdb, producer.Config{
-		Pages: pageIDs(cfg), MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max),
+		MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max),
 	})
 	if err != nil {
 		return nil, err
 	}
-	gc := gateway.Config{Rate: cfg.Gateway.Rate, MaxBody: int64(cfg.Gateway.MaxBody), Log: log}
-	for _, p := range cfg.Pages {
-		gc.Pages = append(gc.Pages, pageOf(p))
+	gc := gateway.Config{
+		Pages: sendPages(cfg), Rate: cfg.Gateway.Rate, MaxBody: int64(cfg.Gateway.MaxBody), Log: log, Called: seen.Called,
 	}
 	for _, key := range cfg.Gateway.APIKeys {
 		gc.APIKeys = append(gc.APIKeys, sendapi.Secret(key.Reveal()))

@@ -24,6 +24,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	redis.SetLogger(silence{})
 	goleak.VerifyTestMain(m)
 }

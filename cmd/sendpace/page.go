@@ -27,7 +27,7 @@ func (a *app) pageCommand() *cobra.Command {
 	}
 	a.queueFlags(release)
 	group := &cobra.Command{Use: "page", Short: "Act on a page"}
-	group.AddCommand(release)
+	group.AddCommand(a.pageCheckCommand(), release)
 	return group
 }
 

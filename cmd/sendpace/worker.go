@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker"
+	"github.com/sendpace/sendpace/worker/metrics"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -22,17 +24,16 @@ func (a *app) workerCommand() *cobra.Command {
 		Short: "Send what is in the queue, each page at its pace",
 		Long: "worker sends until it gets SIGTERM or Ctrl-C. Then it starts nothing new, lets the sends in flight\n" +
 			"finish, and puts the rest back. Start as many as you like: they keep one pace together. The one that\n" +
-			"starts last sets the rates.",
+			"starts last sets the rates. It reads pages, tokens and rates again when their files change, and on SIGHUP.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, warnings, err := a.configWarnings(cmd)
 			if err != nil {
 				return err
 			}
 			if len(cfg.Pages) == 0 {
-				return misuse("add pages with id and access_token to the configuration, and name it with --config",
-					"no page is configured, so there is nothing to send from")
+				return errNoPages
 			}
-			return a.runWorker(cmd.Context(), cfg, warnings)
+			return a.runWorker(cmd, cfg, warnings)
 		},
 	}
 	a.queueFlags(cmd)
@@ -48,7 +49,12 @@ func logFlags(cmd *cobra.Command) {
 	bind(cmd, "log-format", "log.format")
 }
 
-func (a *app) runWorker(ctx context.Context, cfg *config.Config, warnings []config.Warning) error {
+// errNoPages is for what cannot do without.
+var errNoPages = misuse("add pages with id and access_token to the configuration, and name it with --config",
+	"no page is configured, so there is nothing to send from")
+
+func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []config.Warning) error {
+	ctx := cmd.Context()
 	log, err := newLog(a.stderr, cfg.Log)
 	if err != nil {
 		return err
@@ -66,11 +72,37 @@ func (a *app) runWorker(ctx context.Context, cfg *config.Config, warnings []conf
 		return err
 	}
 	logAdvice(log, adviseOnRedis(ctx, rdb))
-	w, err := worker.New(rdb, client, workerConfig(cfg, log))
-	if err == nil {
-		err = w.Run(ctx)
-	}
+	err = a.watchedWorker(cmd, cfg, rdb, client, log)
 	return errors.Join(err, closeRedis())
+}
+
+// watchedWorker runs a worker with what looks at it, and what reads its configuration again.
+func (a *app) watchedWorker(
+	cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger,
+) error {
+	ctx := cmd.Context()
+	seen := metrics.New(rdb, metrics.Config{Pages: pageIDs(cfg), PerPage: cfg.Metrics.PerPage, Version: ownVersion(buildInfo())})
+	rdb.AddHook(seen.RedisHook())
+	wc := workerConfig(cfg, log)
+	wc.Observer, wc.Checker = seen, client
+	w, err := worker.New(rdb, seen.Sender(client), wc)
+	if err != nil {
+		return err
+	}
+	stop, err := serveProbes(ctx, log, "worker.http_addr", cfg.Worker.HTTPAddr, probes(seen.Handler(), w.Ready))
+	if err != nil {
+		return err
+	}
+	reload := a.reloader(cmd, cfg, log, func(ctx context.Context, cfg *config.Config) error {
+		seen.SetPages(pageIDs(cfg))
+		wc := workerConfig(cfg, log)
+		return w.SetPages(ctx, wc.Pages, wc.PageRates)
+	})
+	end := beside(ctx, reload.run)
+	err = w.Run(ctx)
+	end()
+	seen.Close(context.WithoutCancel(ctx))
+	return errors.Join(err, stop())
 }
 
 func newLog(out io.Writer, cfg config.Log) (zerolog.Logger, error) {
@@ -107,6 +139,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		StreamLength:    int64(cfg.Outcomes.Max),
 		Version:         ownVersion(buildInfo()),
 		Log:             log,
+		PlainRecipients: cfg.Log.Recipients == "plain",
 	}
 	for _, p := range cfg.Pages {
 		wc.Pages[p.ID] = pageOf(p)

@@ -42,7 +42,7 @@ func (h *Handler) batch(c *call) reply {
 	if f != nil {
 		return f.reply()
 	}
-	if _, f := h.access.find(p.token); f != nil {
+	if _, f := h.now.Load().access.find(p.token); f != nil {
 		return f.reply()
 	}
 	operations, headers, f := readBatch(p.body)

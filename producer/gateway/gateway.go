@@ -37,8 +37,11 @@ type Config struct {
 	MaxBody int64
 	// StoreTimeout is how long a call waits for Redis. 0 means [DefaultStoreTimeout].
 	StoreTimeout time.Duration
-	// Log gets what an operator must know of. The zero value writes nothing.
+	// Log gets a line a call, and what an operator must know of. The zero value writes nothing.
 	Log zerolog.Logger
+	// Called is told of each call: its route, one of [Routes], the HTTP status, and how long it took. It is called from many
+	// goroutines. nil means nobody is told.
+	Called func(route string, status int, took time.Duration)
 }
 
 func (c Config) withDefaults() Config {
@@ -47,6 +50,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StoreTimeout == 0 {
 		c.StoreTimeout = DefaultStoreTimeout
+	}
+	if c.Called == nil {
+		c.Called = func(string, int, time.Duration) {}
 	}
 	return c
 }
@@ -77,8 +83,7 @@ type Handler struct {
 	queue   *producer.Producer
 	graph   *sendapi.Client
 	cfg     Config
-	pages   map[string]sendapi.Page
-	access  credentials
+	now     atomic.Pointer[book]
 	calls   chan struct{}
 	uploads chan struct{}
 	away    atomic.Bool // Redis, when it was last asked
@@ -95,32 +100,60 @@ func New(queue *producer.Producer, graph *sendapi.Client, cfg Config) (*Handler,
 		return nil, err
 	}
 	h := &Handler{
-		queue: queue, graph: graph, cfg: cfg, pages: make(map[string]sendapi.Page, len(cfg.Pages)),
-		access: newCredentials(cfg), calls: make(chan struct{}, maxCalls), uploads: make(chan struct{}, maxUploads),
+		queue: queue, graph: graph, cfg: cfg, calls: make(chan struct{}, maxCalls), uploads: make(chan struct{}, maxUploads),
 	}
-	for _, p := range cfg.Pages {
-		h.pages[p.ID] = p
-	}
+	h.now.Store(newBook(cfg))
 	return h, nil
+}
+
+// book is the pages, and who may send from them. It is replaced as a whole.
+type book struct {
+	pages  map[string]sendapi.Page
+	access credentials
+}
+
+func newBook(cfg Config) *book {
+	b := &book{pages: make(map[string]sendapi.Page, len(cfg.Pages)), access: newCredentials(cfg)}
+	for _, p := range cfg.Pages {
+		b.pages[p.ID] = p
+	}
+	return b
+}
+
+// SetPages replaces the pages and their tokens while calls come in: a token that is not among the new ones is refused from the
+// next call on. Each token's and key's rate starts anew. The error is one of validation, and then nothing has changed.
+func (h *Handler) SetPages(pages []sendapi.Page) error {
+	cfg := h.cfg
+	cfg.Pages = pages
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	h.now.Store(newBook(cfg))
+	return nil
 }
 
 // ServeHTTP answers one call. Whatever comes in, the answer to a call of the Send API is JSON.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began, id := time.Now(), requestID(r)
+	w.Header().Set(requestHeader, id)
+	found, arg, refused := findRoute(r.Method, r.URL.Path)
+	a := internalError.reply()
 	defer func() {
 		if why := recover(); why != nil {
 			// Neither the value nor the path: both may hold what a caller sent.
-			h.cfg.Log.Error().Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
-			internalError.reply().write(w)
+			h.cfg.Log.Error().Str("request", id).Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
 		}
+		h.note(id, found, a, time.Since(began))
+		a.write(w)
 	}()
-	h.answer(w, r).write(w)
+	if refused != nil {
+		a = refused.reply()
+		return
+	}
+	a = h.answer(w, r, found, arg)
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request) reply {
-	found, arg, refused := findRoute(r.Method, r.URL.Path)
-	if refused != nil {
-		return refused.reply()
-	}
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, found *route, arg string) reply {
 	if !found.open {
 		select {
 		case h.calls <- struct{}{}:

@@ -59,7 +59,7 @@ func (h *Handler) job(c *call) (jobState, *failure) {
 	if token == "" {
 		token = c.r.URL.Query().Get("access_token")
 	}
-	g, f := h.access.find(token)
+	g, f := h.now.Load().access.find(token)
 	if f != nil {
 		return jobState{}, f
 	}

@@ -19,6 +19,8 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	trace  string // of a failure: what it is found by in the log
+	code   int
 }
 
 // answerWith is a reply of a value that has a JSON form.
@@ -193,11 +195,14 @@ func (f *failure) reply() reply {
 	if kind == "" {
 		kind = "OAuthException"
 	}
+	trace := rand.Text()
 	text, _ := json.Marshal(map[string]body{"error": { // strings and numbers
 		Message: fmt.Sprintf("(#%d) %s", f.code, f.message), Type: kind,
-		Code: f.code, Subcode: f.subcode, Transient: f.code == 2, Trace: rand.Text(),
+		Code: f.code, Subcode: f.subcode, Transient: f.code == 2, Trace: trace,
 	}})
-	a := reply{status: f.status, header: http.Header{"Content-Type": {"application/json"}}, body: text}
+	a := reply{
+		status: f.status, header: http.Header{"Content-Type": {"application/json"}}, body: text, trace: trace, code: f.code,
+	}
 	if f.retryAfter > 0 {
 		seconds := (f.retryAfter + time.Second - 1) / time.Second
 		a.header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))

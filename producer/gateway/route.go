@@ -28,6 +28,21 @@ var routes = []route{
 	{method: http.MethodGet, pattern: "/readyz", serve: (*Handler).ready, open: true},
 }
 
+// noRoute stands for calls to no route.
+const noRoute = "none"
+
+// name is the route for logs and metrics.
+func (r *route) name() string { return r.method + " " + r.pattern }
+
+// Routes returns the names of all routes, and that of calls to none, for labels that must be complete.
+func Routes() []string {
+	list := []string{noRoute}
+	for i := range routes {
+		list = append(list, routes[i].name())
+	}
+	return list
+}
+
 // findRoute returns the route of a call and the variable part of its path.
 func findRoute(method, path string) (*route, string, *failure) {
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })

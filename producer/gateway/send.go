@@ -44,12 +44,13 @@ func (h *Handler) newJob(node string, p params, header http.Header) (producer.Jo
 }
 
 func (h *Handler) authorize(node, token string) (page string, f *failure) {
-	g, f := h.access.find(token)
+	now := h.now.Load()
+	g, f := now.access.find(token)
 	if f != nil {
 		return "", f
 	}
 	return g.page(node, func(id string) bool {
-		_, ok := h.pages[id]
+		_, ok := now.pages[id]
 		return ok
 	})
 }
@@ -59,6 +60,9 @@ func (h *Handler) authorize(node, token string) (page string, f *failure) {
 func (h *Handler) storeContext(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), h.cfg.StoreTimeout)
 }
+
+// jobHeader has the job's id in an answer.
+const jobHeader = optionPrefix + "Job"
 
 // success is what the platform answers to a send.
 type success struct {
@@ -86,7 +90,7 @@ func (h *Handler) enqueued(job producer.Job, receipt producer.Receipt, err error
 		}
 	}
 	a := answerWith(http.StatusOK, answer)
-	a.header.Set("X-Sendpace-Job", receipt.ID)
+	a.header.Set(jobHeader, receipt.ID)
 	if receipt.Repeat {
 		a.header.Set("X-Sendpace-Repeat", "true")
 	}

@@ -46,7 +46,7 @@ func (h *Handler) keep(ctx context.Context, page string, a *sendapi.Attachment, 
 			return "", internalError
 		}
 		defer file.Close()
-		up, err = h.graph.UploadFile(ctx, h.pages[page], a.Type, sendapi.LocalFile{
+		up, err = h.graph.UploadFile(ctx, h.now.Load().pages[page], a.Type, sendapi.LocalFile{
 			Name: p.file.Filename, ContentType: p.file.Header.Get("Content-Type"), Size: p.file.Size, Reader: file,
 		})
 	} else {
@@ -54,7 +54,7 @@ func (h *Handler) keep(ctx context.Context, page string, a *sendapi.Attachment, 
 		if !ok || media == nil || media.URL == "" {
 			return "", invalid("message.attachment.payload.url: missing, and no file came along as filedata")
 		}
-		up, err = h.graph.UploadURL(ctx, h.pages[page], a.Type, media.URL)
+		up, err = h.graph.UploadURL(ctx, h.now.Load().pages[page], a.Type, media.URL)
 	}
 	if err != nil {
 		return "", graphFailure(err)

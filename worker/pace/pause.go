@@ -3,8 +3,13 @@ package pace
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // App is the scope of a pause that stops all pages.
@@ -19,6 +24,9 @@ type Reason struct {
 	Subcode int `json:"subcode,omitempty"`
 	// MissingToken is true for a page that a worker had no token for. A worker that has one ends the hold when it starts.
 	MissingToken bool `json:"missing_token,omitempty"`
+	// TokenMark tells the token that was refused from others, if the platform refused one: a few digits of a digest. A worker that
+	// has another one, and finds that it works, ends the hold.
+	TokenMark string `json:"token_mark,omitempty"`
 	// Since is when it began.
 	Since time.Time `json:"since"`
 }
@@ -74,6 +82,28 @@ func (p *Pacer) release(ctx context.Context, scope string, tokenOnly bool) (bool
 	return n == 1, nil
 }
 
+// Holds returns why each of these pages is on hold; a page that is not has no entry.
+func (p *Pacer) Holds(ctx context.Context, pages []string) (map[string]Reason, error) {
+	r := statusReader{rdb: p.rdb, keys: p.keys}
+	holds := map[string]Reason{}
+	for ids := range slices.Chunk(pages, figuresPiece) {
+		pipe := p.rdb.Pipeline()
+		asked := make([]pauseCmds, len(ids))
+		for i, id := range ids {
+			asked[i] = r.askPause(ctx, pipe, id)
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return nil, fmt.Errorf("pace: holds: %w", err)
+		}
+		for i, id := range ids {
+			if s := asked[i].status(); s != nil && s.Hold {
+				holds[id] = s.Reason
+			}
+		}
+	}
+	return holds, nil
+}
+
 // tokenlessFor is how long a worker without a page's token passes its lines after it held the page. In a fleet in which only
 // some have the token, those get to send; where none has, the hold returns after this at the latest, should a person have ended
 // it.
@@ -95,12 +125,18 @@ func (p *Pacer) HoldForToken(ctx context.Context, page string, why Reason) error
 
 // ReleaseTokens releases the pages that are held because a worker had no token for them, and for which this one has one.
 func (p *Pacer) ReleaseTokens(ctx context.Context) error {
+	if p.cfg.HasToken == nil {
+		return nil
+	}
+	p.mu.Lock()
+	maps.DeleteFunc(p.tokenless, func(page string, _ time.Time) bool { return p.cfg.HasToken(page) })
+	p.mu.Unlock()
 	pages, err := p.rdb.SMembers(ctx, p.keys.Tokenless()).Result()
 	if err != nil {
 		return fmt.Errorf("pace: pages without a token: %w", err)
 	}
 	for _, page := range pages {
-		if p.cfg.HasToken != nil && p.cfg.HasToken(page) {
+		if p.cfg.HasToken(page) {
 			if _, err := p.release(ctx, page, true); err != nil {
 				return err
 			}
