@@ -18,18 +18,19 @@ const finishEarly = 0.97
 // Plan is a broadcast that was checked and not started yet.
 type Plan struct {
 	// People are who get the message. Duplicates are rows of people who stand further up, and are passed over.
-	People, Duplicates int
+	People     int `json:"people"`
+	Duplicates int `json:"duplicates"`
 	// Bad is how many rows have problems; Problems are those of the first 100.
-	Bad      int
-	Problems []Problem
+	Bad      int       `json:"bad"`
+	Problems []Problem `json:"problems,omitempty"`
 	// Defaulted counts by field the rows in which its default stood in.
-	Defaulted map[string]int
+	Defaulted map[string]int `json:"defaulted,omitempty"`
 	// Test is how many people get it first, as a test.
-	Test int
+	Test int `json:"test,omitempty"`
 	// Sample is what the first person gets: the bodies of the calls. It holds what the person is told, and who it is.
-	Sample []json.RawMessage
+	Sample []json.RawMessage `json:"sample,omitempty"`
 	// Forecast is how long it takes.
-	Forecast Forecast
+	Forecast Forecast `json:"forecast"`
 
 	spec     Spec
 	template *template
@@ -48,15 +49,16 @@ type Forecast struct {
 	// Interval is the time from one of the page's bulk messages to the next: the pace of its lane, and of audio or video where the
 	// message has some, or what its daily budget allows if that is slower. Zero as long as no worker has set the pace: nothing else
 	// is known then.
-	Interval time.Duration
+	Interval time.Duration `json:"interval_ns"`
 	// Every is the least time from one person to the next that was chosen for FinishBy; zero means at the page's pace.
-	Every time.Duration
+	Every time.Duration `json:"every_ns,omitempty"`
 	// Start is when it begins, End when it has come to its end; zero where that is unknown or more than five years ahead.
-	Start, End time.Time
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end,omitzero"`
 	// Late is how many cannot be messaged before FinishBy or ExpiresAt; they end as expired.
-	Late int
+	Late int `json:"late,omitempty"`
 	// Beside are the names of the broadcasts that share the page's pace now.
-	Beside []string
+	Beside []string `json:"beside,omitempty"`
 }
 
 // Plan checks a broadcast: its settings, its template, and each row of its audience, against the rules of the Send API. It writes
