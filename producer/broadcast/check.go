@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/sendpace/sendpace/producer"
 )
 
@@ -78,7 +80,7 @@ func (c *Client) check(ctx context.Context, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	validate := func(_ context.Context, job producer.Job) (producer.Prepared, error) {
+	validate := func(_ context.Context, job producer.Job, _ uuid.UUID) (producer.Prepared, error) {
 		return producer.Prepared{}, c.producer.Check(job)
 	}
 	k := checker{client: c, plan: p, seen: newPeople()}

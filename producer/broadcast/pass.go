@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/sendpace/sendpace/producer"
 )
 
@@ -26,13 +28,14 @@ type pass struct {
 	spec     Spec
 	seed     maphash.Seed
 	// use is called for a row's job, in any order and on several goroutines. wanted tells the rows that are, by number.
-	use    func(ctx context.Context, job producer.Job) (producer.Prepared, error)
+	use    func(ctx context.Context, job producer.Job, order uuid.UUID) (producer.Prepared, error)
 	wanted func(row int) bool
 }
 
 // work is a group of rows, and what became of each.
 type work struct {
 	group
+	order     []uuid.UUID // of each row, time-ordered
 	results   []result
 	hash      uint64 // of the records
 	defaulted []int  // how many rows took the default of each field
@@ -97,6 +100,9 @@ func (p *pass) read(ctx context.Context, todo, order chan<- *work) error {
 		case err != nil:
 			return fmt.Errorf("audience: %w", err)
 		}
+		for range w.len() {
+			w.order = append(w.order, uuid.Must(uuid.NewV7()))
+		}
 		for _, out := range []chan<- *work{todo, order} {
 			select {
 			case out <- w:
@@ -137,7 +143,7 @@ func (p *pass) row(ctx context.Context, w *work, i int) result {
 		res.err = fmt.Errorf("%s: empty, and it has no default", missing)
 		return res
 	}
-	res.prepared, res.err = p.use(ctx, p.spec.job(res.bodies))
+	res.prepared, res.err = p.use(ctx, p.spec.job(res.bodies), w.order[i])
 	return res
 }
 

@@ -177,16 +177,16 @@ func (s *schedule) opening(t time.Time) time.Time {
 		if open {
 			return t
 		}
-		t = time.Unix(until, 0)
+		t = time.Unix(until, 0).UTC()
 	}
 }
 
 // after is the time at which so much time of open windows has passed since start. ok is false beyond five years.
 func (s *schedule) after(start time.Time, need time.Duration) (end time.Time, ok bool) {
 	limit := start.Add(horizon)
-	for t := start; t.Before(limit); {
+	for t := start; need < horizon && t.Before(limit); {
 		open, until := s.look(t.Unix())
-		next := time.Unix(until, 0)
+		next := time.Unix(until, 0).UTC()
 		if open {
 			if room := next.Sub(t); need <= room {
 				return t.Add(need), true
@@ -205,7 +205,7 @@ func (s *schedule) openTime(start, end time.Time) (sum time.Duration) {
 	}
 	for t := start; t.Before(end); {
 		open, until := s.look(t.Unix())
-		next := time.Unix(until, 0)
+		next := time.Unix(until, 0).UTC()
 		if next.After(end) {
 			next = end
 		}
