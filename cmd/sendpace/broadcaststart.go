@@ -82,40 +82,63 @@ func (o *broadcastOptions) flags(cmd *cobra.Command) {
 
 // spec reads what the flags say.
 func (o *broadcastOptions) spec(name string) (broadcast.Spec, error) {
-	for flag, value := range map[string]string{"page": o.page, "audience": o.audience, "template": o.template} {
-		if value == "" {
-			return broadcast.Spec{}, misuse("sendpace broadcast start NAME --page 1001 --audience people.csv --template message.json",
-				"--%s is missing", flag)
-		}
-	}
 	s := broadcast.Spec{
 		Name: name, PageID: o.page, Defaults: o.defaults, TestShare: o.test, Weight: o.weight, SkipBad: o.skipBad,
 	}
 	if o.test > 0 {
 		s.TestLimit = o.testLimit
 	}
-	for flag, to := range map[string]*time.Time{"at": &s.StartAt, "finish-by": &s.FinishBy, "expires": &s.ExpiresAt} {
-		text := map[string]string{"at": o.at, "finish-by": o.finishBy, "expires": o.expires}[flag]
+	if err := o.required(); err != nil {
+		return s, err
+	}
+	if err := o.times(&s); err != nil {
+		return s, err
+	}
+	if o.window != "" {
 		var err error
-		if *to, err = parseTime(text); err != nil {
-			return broadcast.Spec{}, misuse("such as --"+flag+" 2026-12-01T09:00:00Z", "--%s %q is no time", flag, text)
+		if s.Window, err = broadcast.ParseWindow(o.window, o.zone); err != nil {
+			return s, misuse(windowHint, "%w", err)
 		}
 	}
 	var err error
-	switch {
-	case o.window == "" && o.zone != "":
-		return broadcast.Spec{}, misuse("such as --window 09:00-20:00 --zone Europe/Berlin", "--window is missing")
-	case o.window != "" && o.zone == "":
-		return broadcast.Spec{}, misuse("such as --window 09:00-20:00 --zone Europe/Berlin", "--zone is missing")
-	case o.window != "":
-		if s.Window, err = broadcast.ParseWindow(o.window, o.zone); err != nil {
-			return broadcast.Spec{}, misuse("such as --window 09:00-20:00 --zone Europe/Berlin", "%w", err)
-		}
-	}
 	if s.Template, err = os.ReadFile(o.template); err != nil {
-		return broadcast.Spec{}, failure("check --template", "%s: %w", o.template, cause(err))
+		return s, failure("check --template", "%s: %w", o.template, cause(err))
 	}
 	return s, nil
+}
+
+const windowHint = "such as --window 09:00-20:00 --zone Europe/Berlin"
+
+// required makes sure that all flags are there that are needed.
+func (o *broadcastOptions) required() error {
+	const hint = "sendpace broadcast start NAME --page 1001 --audience people.csv --template message.json"
+	switch {
+	case o.page == "":
+		return misuse(hint, "--page is missing")
+	case o.audience == "":
+		return misuse(hint, "--audience is missing")
+	case o.template == "":
+		return misuse(hint, "--template is missing")
+	case o.window == "" && o.zone != "":
+		return misuse(windowHint, "--window is missing")
+	case o.window != "" && o.zone == "":
+		return misuse(windowHint, "--zone is missing")
+	}
+	return nil
+}
+
+// times reads the flags that are times.
+func (o *broadcastOptions) times(s *broadcast.Spec) error {
+	for _, f := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"at", o.at, &s.StartAt}, {"finish-by", o.finishBy, &s.FinishBy}, {"expires", o.expires, &s.ExpiresAt}} {
+		var err error
+		if *f.to, err = parseTime(f.text); err != nil {
+			return misuse("such as --"+f.name+" 2026-12-01T09:00:00Z", "--%s %q is no time", f.name, f.text)
+		}
+	}
+	return nil
 }
 
 // parseTime reads a time; empty is the zero time.
