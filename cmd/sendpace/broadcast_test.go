@@ -15,6 +15,7 @@ import (
 
 	"github.com/sendpace/sendpace/producer/broadcast"
 	"github.com/sendpace/sendpace/sendapi/sandbox"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 const saleTemplate = `{"messaging_type":"UPDATE","message":{"text":"Hello {{.first_name}}, private words"}}`
@@ -127,7 +128,7 @@ func TestBroadcastsThatCannotStart(t *testing.T) {
 	for people, want := range map[string]string{
 		"recipient,name\n1,Ann\n":         "broadcast: audience: the template has {{.first_name}}, but there is no column first_name; ",
 		"id,first_name\n1,Ann\n":          "broadcast: audience: there is no column recipient (or psid); the columns are id, first_name",
-		"recipient,first_name\n":          "broadcast: nobody is left in the audience",
+		"recipient,first_name\n":          "sendpace: nobody is left in the audience",
 		"recipient,first_name\n1,\"Ann\n": "broadcast: audience: row 2: a quoted value does not end",
 	} {
 		got := broadcastCommand(env, "start", append(broadcastFiles(t, people), "sale", "--yes")...)
@@ -165,4 +166,27 @@ func TestBroadcastPauseResumeCancel(t *testing.T) {
 		got := broadcastCommand(env, command, "nobody")
 		assert.Equal(t, ran{1, "", "sendpace: broadcast nobody: there is no such broadcast\n  sendpace broadcast list shows those that there are\n"}, got)
 	}
+}
+
+func TestBroadcastInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Server(t) // the other kind is too slow for so many
+	rdb := redistest.Client(t, addr)
+	env := []string{"SENDPACE_REDIS_URL=redis://" + addr}
+	const n = 60_000
+	args := append([]string{"broadcast", "start", "sale", "--yes"}, broadcastFiles(t, people(n))...)
+	p := start(t, nil, env, args...)
+	require.Eventually(t, func() bool {
+		loaded, _ := rdb.HGet(t.Context(), "sendpace:{messenger}:broadcast:sale", "loaded").Int()
+		return loaded > 1
+	}, 30*time.Second, time.Millisecond, p.err)
+	assert.Equal(t, 1, p.stop())
+	assert.Contains(t, p.err.String(), "sendpace: interrupted\n  nothing is sent yet; the same command goes on where it stopped")
+	got := broadcastCommand(env, "status", "sale")
+	assert.Regexp(t, `(?m)^state +loading\npeople +60000\nstored +\d+\n`, got.out)
+	got = sendpace("", env, args...)
+	assert.Equal(t, 0, got.code, got.err)
+	assert.Contains(t, got.out, "sale: running\n")
+	assert.Contains(t, got.err, "it was started before")
+	assert.EqualValues(t, n, rdb.ZCard(t.Context(), "asynq:{messenger}:g:1001:bulk:@sale").Val())
 }

@@ -66,6 +66,7 @@ func (o *broadcastOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.audience, "audience", "", "`file` with the people: .csv, .tsv, .ndjson or .jsonl")
 	f.StringVar(&o.template, "template", "", "`file` with the message")
 	f.StringToStringVar(&o.defaults, "default", nil, "`field=value` for rows that lack it; may be repeated")
+	f.Lookup("default").DefValue = "" // help would print brackets
 	f.StringVar(&o.at, "at", "", "not before this `time`, such as 2026-12-01T09:00:00Z")
 	f.StringVar(&o.window, "window", "", "only between these `times` of the day, such as 09:00-20:00; needs --zone")
 	f.StringVar(&o.zone, "zone", "", "the audience's time `zone`, such as Europe/Berlin")
@@ -159,7 +160,10 @@ func (a *app) startBroadcast(cmd *cobra.Command, spec broadcast.Spec, o *broadca
 	return a.withBroadcasts(cmd, bar.set, func(ctx context.Context, c *broadcast.Client) error {
 		plan, err := c.Plan(ctx, spec, audience)
 		bar.stop()
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return failure("nothing was stored", "interrupted")
+		case err != nil:
 			return err
 		}
 		if err := a.showPlan(spec, plan, o.json); err != nil {
@@ -181,7 +185,9 @@ func (a *app) startBroadcast(cmd *cobra.Command, spec broadcast.Spec, o *broadca
 }
 
 func (a *app) tellStarted(ctx context.Context, name string, s broadcast.Started, err error) error {
-	final := errors.Is(err, broadcast.ErrOther) || errors.Is(err, broadcast.ErrCancelled) || errors.Is(err, broadcast.ErrChanged)
+	final := slices.ContainsFunc(
+		[]error{broadcast.ErrOther, broadcast.ErrTaken, broadcast.ErrCancelled, broadcast.ErrChanged},
+		func(known error) bool { return errors.Is(err, known) })
 	switch {
 	case ctx.Err() != nil:
 		return failure("nothing is sent yet; the same command goes on where it stopped, and sendpace broadcast cancel "+name+" gives it up",

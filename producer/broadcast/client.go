@@ -74,6 +74,9 @@ var ErrNotFound = errors.New("there is no such broadcast")
 
 // checkPage makes sure that the page may send.
 func (c *Client) checkPage(id string) error {
+	if id == "" {
+		return errors.New("page: missing; it is the page that sends")
+	}
 	if _, ok := producer.ParseLine(producer.Line{PageID: id, Lane: producer.LaneBulk}.String()); !ok {
 		return fmt.Errorf("page %q: must be the page's number, at most 32 digits", id)
 	}

@@ -120,7 +120,7 @@ func (l *loader) call(ctx context.Context, to int, jobs []any) error {
 	case len(answer) == 2 && answer[0] == "at":
 		at, err := strconv.Atoi(answer[1])
 		if err == nil && at < l.cursor {
-			err = errors.New("Redis has lost the rows that were stored last; start it again")
+			err = errors.New("the rows that were stored last are lost in Redis; start it again")
 		}
 		l.cursor = at
 		return err

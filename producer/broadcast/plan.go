@@ -110,7 +110,7 @@ func (p *Plan) Err() error {
 	case p.Bad > 0 && !p.spec.SkipBad:
 		return &ProblemsError{Bad: p.Bad, Problems: p.Problems}
 	case p.People == 0:
-		return errors.New("broadcast: nobody is left in the audience")
+		return errors.New("nobody is left in the audience")
 	}
 	return nil
 }

@@ -65,7 +65,6 @@ func (s Spec) validate(now time.Time) error {
 		}
 	}
 	check(validName.MatchString(s.Name), "name %q: must be 1 to 64 letters, digits, '_', '.' or '-'", s.Name)
-	check(s.PageID != "", "page: missing; it is the page that sends")
 	check(s.TestShare >= 0 && s.TestShare < 100, "test share %g: must be a percentage above 0 and below 100", s.TestShare)
 	check(s.TestLimit >= 0 && s.TestLimit <= 100, "test limit %g: must be a percentage from 0 to 100", s.TestLimit)
 	check(s.Weight >= 0 && s.Weight <= maxWeight, "weight %d: must be from 1 to %d", s.Weight, maxWeight)

@@ -43,8 +43,8 @@ var (
 	// ErrChanged means that the audience is not the one any more that was checked. What is stored is of the checked one, and is not
 	// sent as long as the rest is missing.
 	ErrChanged = errors.New("the audience changed after it was checked; start it again with the old one, or cancel it")
-	// errName refuses a name that jobs without a broadcast of ours use.
-	errName = errors.New("jobs were enqueued under that name; use another name")
+	// ErrTaken means that jobs were enqueued under that name without this package.
+	ErrTaken = errors.New("jobs were enqueued under that name; use another name")
 )
 
 // Started is what starting a broadcast came to.
@@ -109,7 +109,7 @@ func (c *Client) create(ctx context.Context, p *Plan) (_ State, seed uint64, rep
 	case len(answer) == 1 && answer[0] == "other":
 		return "", 0, false, ErrOther
 	case len(answer) == 1 && answer[0] == "jobs":
-		return "", 0, false, errName
+		return "", 0, false, ErrTaken
 	case len(answer) == 3 && answer[0] == "there":
 		seed, err = strconv.ParseUint(answer[2], 10, 64)
 		return State(answer[1]), seed, true, err

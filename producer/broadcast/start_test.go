@@ -262,7 +262,7 @@ func TestBadSpecsAreRefused(t *testing.T) {
 	plan, err := c.Plan(t.Context(), saleSpec(), csvOf("recipient,first_name,order\n"))
 	require.NoError(t, err)
 	_, err = c.Start(t.Context(), plan)
-	assert.EqualError(t, err, "broadcast sale: broadcast: nobody is left in the audience")
+	assert.EqualError(t, err, "broadcast sale: nobody is left in the audience")
 	assert.Empty(t, rdb.Keys(t.Context(), "*").Val())
 }
 
@@ -292,7 +292,7 @@ func TestANameStandsForOneBroadcast(t *testing.T) {
 	plan, err := c.Plan(t.Context(), loose, csvOf(people(3)))
 	require.NoError(t, err)
 	_, err = c.Start(t.Context(), plan)
-	assert.EqualError(t, err, "broadcast loose: jobs were enqueued under that name; use another name")
+	assert.ErrorIs(t, err, broadcast.ErrTaken)
 	_, err = c.Status(t.Context(), "loose")
 	assert.ErrorIs(t, err, broadcast.ErrNotFound)
 	assert.ElementsMatch(t, []string{"100", "101", "102"}, recipients(t, rdb, "1:bulk:@sale"))

@@ -71,8 +71,14 @@ type Status struct {
 	Late int `json:"late,omitempty"`
 }
 
-// Left is how many people were not dealt with yet.
-func (s *Status) Left() int { return max(0, max(s.People, s.Stored)-s.dealtWith()) }
+// Left is how many people were not dealt with yet. Of a broadcast that was cancelled, those that were not stored do not count.
+func (s *Status) Left() int {
+	all := max(s.People, s.Stored)
+	if s.State == StateCancelled {
+		all = s.Stored
+	}
+	return max(0, all-s.dealtWith())
+}
 
 func (s *Status) dealtWith() int { return s.Sent + s.Failed + s.Expired + s.Cancelled + s.Unknown }
 
