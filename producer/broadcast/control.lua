@@ -56,8 +56,6 @@ local function close()
   if gone >= rows and not h[7] then
     redis.call('HSET', KEYS[1], 'ended', now)
     redis.call('EXPIRE', KEYS[1], ARGV[3])
-  else
-    redis.call('PERSIST', KEYS[1]) -- the end of a single job gives a hash without a size an expiry
   end
 end
 

@@ -1,16 +1,12 @@
 package broadcast_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,12 +21,6 @@ import (
 	"github.com/sendpace/sendpace/producer/broadcast"
 	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/worker/redistest"
-)
-
-// The environment of a process that a test starts from its own binary, in order to kill it.
-const (
-	childRedis    = "SENDPACE_TEST_REDIS"
-	childAudience = "SENDPACE_TEST_AUDIENCE"
 )
 
 func TestMain(m *testing.M) {
@@ -406,83 +396,4 @@ func TestLostAnswersDoubleNobody(t *testing.T) {
 	}
 	assert.Greater(t, hook.lost, 3)
 	onceEach(t, rdb, 9000)
-}
-
-// startInChild starts a broadcast, and prints how many rows are stored.
-func startInChild(addr, path string) error {
-	rdb := redis.NewClient(&redis.Options{Addr: addr})
-	defer rdb.Close()
-	c, err := broadcast.New(rdb, broadcast.Config{OnProgress: func(p broadcast.Progress) {
-		if p.Stage == broadcast.StageLoad {
-			fmt.Println(p.Rows)
-		}
-	}})
-	if err != nil {
-		return err
-	}
-	audience, err := broadcast.OpenAudience(path)
-	if err != nil {
-		return err
-	}
-	defer audience.Close()
-	plan, err := c.Plan(context.Background(), saleSpec(), audience)
-	if err != nil {
-		return err
-	}
-	_, err = c.Start(context.Background(), plan)
-	return err
-}
-
-// A process that stores 20,000 jobs is killed with -9, again and again, each time at another place; the last one may end.
-func TestKilledInTheMiddleNobodyIsMissedOrDoubled(t *testing.T) {
-	t.Parallel()
-	const n = 20_000
-	server := redistest.NewDurable(t)
-	rdb := redistest.Client(t, server.Addr)
-	path := filepath.Join(t.TempDir(), "people.csv")
-	require.NoError(t, os.WriteFile(path, []byte(people(n)), 0o600))
-	kills := 0
-	for loaded := 0; loaded < n+1; {
-		stop := loaded + rand.IntN(n/4)
-		killed := runChild(t, server.Addr, path, stop)
-		if killed {
-			kills++
-		}
-		var err error
-		loaded, err = rdb.HGet(t.Context(), keys.Broadcast("sale"), "loaded").Int()
-		require.NoError(t, err)
-		require.EqualValues(t, rdb.ZCard(t.Context(), keys.Line("1:bulk:@sale")).Val(), max(0, loaded-1), "the cursor goes with the jobs")
-		require.False(t, !killed && loaded < n+1, "it ended early")
-	}
-	t.Logf("killed %d times", kills)
-	assert.GreaterOrEqual(t, kills, 2)
-	runChild(t, server.Addr, path, n+2)
-	assert.Equal(t, "running", rdb.HGet(t.Context(), keys.Broadcast("sale"), "state").Val())
-	onceEach(t, rdb, n)
-}
-
-// runChild runs startInChild in another process, and kills that once so many rows are stored. It returns false if the process
-// ended by itself.
-func runChild(t *testing.T, addr, path string, stop int) (killed bool) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childRedis+"="+addr, childAudience+"="+path)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		row, err := strconv.Atoi(lines.Text())
-		require.NoError(t, err, lines.Text())
-		if row >= stop && !killed {
-			killed = true
-			require.NoError(t, cmd.Process.Kill())
-		}
-	}
-	err = cmd.Wait()
-	if killed {
-		return err != nil // it may have ended before
-	}
-	require.NoError(t, err)
-	return false
 }
