@@ -3,6 +3,13 @@
 // Sendpace; applications need none of it.
 package rediskeys
 
+import _ "embed" // the script is a file, so that it reads as Lua
+
+// EndsLua is put before the scripts that end jobs: its count_end counts an end in the job's broadcast.
+//
+//go:embed ends.lua
+var EndsLua string
+
 // Keys are the keys of one queue.
 type Keys struct {
 	// Queue is the asynq queue's name.
