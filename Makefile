@@ -23,7 +23,7 @@ lint: $(LINTER) ## check style, and which package may import which
 
 bench: redis ## measure pace and cost on a real Redis (about 4 minutes)
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./worker
-	go test -run '^$$' -bench . ./sendapi ./producer ./producer/gateway ./worker/pace
+	go test -run '^$$' -bench . ./sendapi ./producer ./producer/broadcast ./producer/gateway ./worker/pace
 
 # SEED=7 draws the same jobs and disturbances as an earlier run that printed 7.
 CHAOS := go test -count=1 -v -run '^TestChaos' ./worker/chaos

@@ -115,13 +115,22 @@ type storeCall struct {
 	line Line
 }
 
-// encode has asynq encode the job, and puts together what enqueue.lua needs of it.
-func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
+// record has asynq encode the job.
+func (p *Producer) record(ctx context.Context, c checked) (recording, error) {
 	r := recording{id: c.id, line: c.line.String()}
 	_, err := p.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
 		asynq.NewTask(TaskType, c.body), p.taskOptions(c)...)
 	if err != nil {
-		return storeCall{}, fmt.Errorf("enqueue: %w", err)
+		return recording{}, fmt.Errorf("enqueue: %w", err)
+	}
+	return r, nil
+}
+
+// encode puts together what enqueue.lua needs of a job.
+func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
+	r, err := p.record(ctx, c)
+	if err != nil {
+		return storeCall{}, err
 	}
 	target, line := p.keys.Line(r.line), r.line
 	if r.scheduled {

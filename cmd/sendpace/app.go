@@ -36,7 +36,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		a.auditCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.gatewayCommand(), a.jobCommand(),
+		a.auditCommand(), a.broadcastCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.gatewayCommand(), a.jobCommand(),
 		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
 		a.workerCommand(),
 	)

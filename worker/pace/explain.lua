@@ -8,7 +8,7 @@
 --
 -- Returns {percent of the rates, stage of the pace, usage of the page and of the app in percent, sends of the last day counted
 -- against the page's and the app's budget, and what binds each line: 'pause', 'probe', 'budget', 'app budget', 'order',
--- 'thread', or the name of a rate}
+-- 'thread', 'broadcast', or the name of a rate}
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -29,9 +29,10 @@ local function slowest(names)
 end
 
 local function binding(line)
-  local _, lane, side = parse_line(line)
+  local _, lane, side, broadcast = parse_line(line)
   local names = limits_of(lane, side)
   local slot, why = next_slot(v, names, now)
+  local b = broadcast and read_broadcast(ARGV[1] .. 'broadcast:' .. broadcast)
   local _, spent = rooms(ARGV[1], page, v, slot)
   local first = redis.call('ZRANGE', ARGV[2] .. line, 0, 0, 'WITHSCORES')
   if v.app_paused or v.paused then
@@ -42,6 +43,8 @@ local function binding(line)
     return spent
   elseif side == 'later' then
     return 'thread'
+  elseif b and (opens(b, now) ~= now or b.last + b.every > slot) then
+    return 'broadcast'
   elseif first[2] and tonumber(first[2]) >= PARKED then
     return 'order'
   end

@@ -1,0 +1,174 @@
+package broadcast
+
+import (
+	"context"
+	_ "embed" // the scripts are files, so that they read and test as Lua
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer"
+)
+
+const (
+	// keepFor is how long a broadcast that has ended is known.
+	keepFor = 90 * day * time.Second
+	// points is about how many buckets of time a broadcast's course is kept in.
+	points = 200
+)
+
+var (
+	//go:embed create.lua
+	createLua string
+	//go:embed load.lua
+	loadLua string
+	//go:embed control.lua
+	controlLua string
+
+	createScript  = redis.NewScript(createLua)
+	loadScript    = redis.NewScript(loadLua)
+	controlScript = redis.NewScript(controlLua)
+)
+
+var (
+	// ErrOther means that the name belongs to a broadcast with another audience, template, page or expiry.
+	ErrOther = errors.New("there is a broadcast of that name with another audience, template, page or expiry; use another name")
+	// ErrCancelled means that the broadcast was cancelled, which is for good.
+	ErrCancelled = errors.New("the broadcast was cancelled; use another name for a new one")
+	// ErrChanged means that the audience is not the one any more that was checked. What is stored is of the checked one, and is not
+	// sent as long as the rest is missing.
+	ErrChanged = errors.New("the audience changed after it was checked; start it again with the old one, or cancel it")
+	// ErrTaken means that jobs were enqueued under that name without this package.
+	ErrTaken = errors.New("jobs were enqueued under that name; use another name")
+)
+
+// Started is what starting a broadcast came to.
+type Started struct {
+	// State is its state now.
+	State State
+	// Repeat is true if there was one of that name already, of the same audience and template. What was missing of it is stored now.
+	// Its settings are those of the first start.
+	Repeat bool
+}
+
+// Start stores the jobs of a broadcast; when all are stored, sending may begin. However often it is called, interrupted, killed or
+// called in several processes at once, each person of the audience gets one job: a call with a plan of the same audience and template
+// goes on where the last one ended. While it runs nothing is sent. An error leaves what is stored as it is, for the next call.
+func (c *Client) Start(ctx context.Context, p *Plan) (Started, error) {
+	s, err := c.start(ctx, p)
+	if err != nil {
+		return s, fmt.Errorf("broadcast %s: %w", p.spec.Name, err)
+	}
+	return s, nil
+}
+
+func (c *Client) start(ctx context.Context, p *Plan) (Started, error) {
+	if err := p.Err(); err != nil {
+		return Started{}, err
+	}
+	state, seed, repeat, err := c.create(ctx, p)
+	s := Started{State: state, Repeat: repeat}
+	switch {
+	case err != nil:
+		return s, err
+	case state == StateCancelled:
+		return s, ErrCancelled
+	}
+	if err := c.load(ctx, p, newPicker(seed, p.Test, p.People)); err != nil {
+		return s, err
+	}
+	if s.State, err = c.finish(ctx, p); err == nil && s.State == StateCancelled {
+		err = ErrCancelled
+	}
+	return s, err
+}
+
+func (p *Plan) line() string {
+	return producer.Line{PageID: p.spec.PageID, Lane: producer.LaneBulk, Broadcast: p.spec.Name}.String()
+}
+
+// create writes the broadcast down, or finds the one that is there.
+func (c *Client) create(ctx context.Context, p *Plan) (_ State, seed uint64, repeat bool, err error) {
+	fresh := rand.Uint64()
+	fields, err := p.fields(fresh)
+	if err != nil {
+		return "", 0, false, err
+	}
+	args := append([]any{p.spec.Name, p.spec.digest(p.sum, p.audience.format)}, fields...)
+	answer, err := createScript.Run(ctx, c.rdb, []string{c.keys.Broadcast(p.spec.Name), c.keys.Broadcasts()}, args...).StringSlice()
+	switch {
+	case err != nil:
+		return "", 0, false, err
+	case len(answer) == 1 && answer[0] == "created":
+		return StateLoading, fresh, false, nil
+	case len(answer) == 1 && answer[0] == "other":
+		return "", 0, false, ErrOther
+	case len(answer) == 1 && answer[0] == "jobs":
+		return "", 0, false, ErrTaken
+	case len(answer) == 3 && answer[0] == "there":
+		seed, err = strconv.ParseUint(answer[2], 10, 64)
+		return State(answer[1]), seed, true, err
+	}
+	return "", 0, false, fmt.Errorf("the script answered %q", answer)
+}
+
+// fields are the settings as they stand in the hash.
+func (p *Plan) fields(seed uint64) ([]any, error) {
+	s := p.spec
+	spec, err := json.Marshal(settings{
+		Name: s.Name, Template: s.Template, Defaults: s.Defaults, StartAt: s.StartAt, Window: s.Window.String(),
+		FinishBy: s.FinishBy, ExpiresAt: s.expiry(), TestShare: s.TestShare, TestLimit: s.TestLimit, SkipBad: s.SkipBad,
+		Calls: len(p.template.bodies), Media: p.media, People: p.People, Duplicates: p.Duplicates, Bad: p.Bad,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("template: %w", err)
+	}
+	fields := []any{
+		"page", s.PageID, "weight", s.Weight, "spec", spec, "seed", strconv.FormatUint(seed, 10), "test", p.Test,
+		"test_limit", s.TestLimit,
+	}
+	if !s.StartAt.IsZero() {
+		fields = append(fields, "start", s.StartAt.UnixMicro())
+	}
+	if w := s.Window.schedule(time.Now()); w != nil {
+		fields = append(fields, "window", w.String())
+	}
+	return fields, nil
+}
+
+// finish lets a broadcast go whose rows are all stored.
+func (c *Client) finish(ctx context.Context, p *Plan) (State, error) {
+	f, err := c.forecast(ctx, p.pacing(), time.Now())
+	if err != nil {
+		return "", err
+	}
+	bucket := time.Minute
+	if !f.End.IsZero() {
+		bucket = min(max(f.End.Sub(f.Start)/points, time.Second), time.Hour)
+	}
+	return c.control(ctx, p.spec.Name, p.line(), "finish", p.last, f.Every.Microseconds(), int64(bucket/time.Second))
+}
+
+// control runs the script of that name.
+func (c *Client) control(ctx context.Context, name, line, what string, args ...any) (State, error) {
+	keys := []string{c.keys.Broadcast(name), c.keys.Line(line), c.keys.Due()}
+	answer, err := controlScript.Run(ctx, c.rdb, keys, append([]any{what, line, int64(keepFor / time.Second)}, args...)...).StringSlice()
+	switch {
+	case err != nil:
+		return "", err
+	case len(answer) == 2 && answer[0] == "ok":
+		return State(answer[1]), nil
+	case len(answer) == 2 && answer[0] == "ended":
+		return State(answer[1]), ErrEnded
+	case len(answer) == 2 && answer[0] == "at":
+		return "", fmt.Errorf("row %s is the last that is stored, of %v; start it again", answer[1], args[0])
+	case len(answer) == 1 && answer[0] == "gone":
+		return "", ErrNotFound
+	}
+	return "", fmt.Errorf("the script answered %q", answer)
+}
