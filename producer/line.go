@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -145,4 +146,14 @@ func RecipientHash(pageID, address string) string {
 func newID(r Route) string {
 	u := uuid.Must(uuid.NewV7())
 	return sortable.EncodeToString(u[:]) + string(rune(r.Class)) + r.Recipient
+}
+
+// IDTime is when the job with this id was made, to the millisecond. ok is false for an id that is not of a [Producer].
+func IDTime(id string) (at time.Time, ok bool) {
+	const text = 26 // characters of a UUID, as newID writes it
+	raw, err := sortable.DecodeString(id[:min(text, len(id))])
+	if err != nil || len(raw) != len(uuid.UUID{}) || uuid.UUID(raw).Version() != 7 {
+		return time.Time{}, false
+	}
+	return time.Unix(uuid.UUID(raw).Time().UnixTime()), true
 }

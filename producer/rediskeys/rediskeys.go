@@ -116,3 +116,6 @@ func (k Keys) Suppressed(page string) string { return k.Own("suppressed:") + pag
 
 // Tokenless is the set of the pages that are held because a worker had no token for them.
 func (k Keys) Tokenless() string { return k.Own("tokenless") }
+
+// Exporter is the id of the process that exports the figures of the whole queue.
+func (k Keys) Exporter() string { return k.Own("exporter") }
