@@ -179,6 +179,9 @@ func (o Outcome) Again() (Job, error) {
 			job.Request, job.Requests = job.Requests[0], nil
 		}
 	}
-	job.Key = "resend:" + o.JobID
+	job.Key = againKey(o.JobID)
 	return job, nil
 }
+
+// againKey is the key of the job that sends an ended one again.
+func againKey(id string) string { return "resend:" + id }

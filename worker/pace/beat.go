@@ -35,10 +35,14 @@ const (
 
 // WorkerInfo is what a worker says of itself.
 type WorkerInfo struct {
+	// ID is the worker's name in Redis, new with each start.
+	ID      string    `json:"id,omitempty"`
 	Host    string    `json:"host"`
 	PID     int       `json:"pid"`
 	Version string    `json:"version,omitempty"` // empty if it does not know
 	Started time.Time `json:"started"`           // by its own clock
+	// Leads is true for the worker that looks out for what is due while the others stand by. While all are busy none does.
+	Leads bool `json:"leads,omitempty"`
 }
 
 func newInfo(version string) []byte {
@@ -57,6 +61,7 @@ func alive(now time.Time, beats []redis.Z, told map[string]string) []WorkerInfo 
 		if now.UnixMicro()-int64(beat.Score) > deadAfter.Microseconds() || json.Unmarshal([]byte(told[id]), &info) != nil {
 			continue
 		}
+		info.ID = id
 		workers = append(workers, info)
 	}
 	slices.SortFunc(workers, func(a, b WorkerInfo) int { return a.Started.Compare(b.Started) })

@@ -98,16 +98,24 @@ func (r statusReader) explain(ctx context.Context, pipe redis.Pipeliner, page st
 
 // explanation is what explain answers.
 type explanation struct {
-	stage                    string
+	stage, stageScope        string
+	stageEnd                 time.Time
 	percent, usage, appUsage int
+	usageAt, appUsageAt      time.Time
 	spent, appSpent          int64
-	limits                   []string
+	limits                   []binding
+}
+
+// binding is what binds a line, and when that lets its next job go; the zero time if that is not known.
+type binding struct {
+	limit string
+	next  time.Time
 }
 
 // limit is what binds the line i of those that were asked for.
-func (e explanation) limit(i int) string {
+func (e explanation) limit(i int) binding {
 	if i >= len(e.limits) {
-		return ""
+		return binding{}
 	}
 	return e.limits[i]
 }
@@ -122,19 +130,32 @@ func readExplanation(cmd *redis.Cmd) (explanation, error) {
 	if err != nil {
 		return e, err
 	}
-	const fixed = 6
-	if len(parts) < fixed {
+	const fixed = 10
+	if len(parts) < fixed || len(parts)%2 != 0 {
 		return e, fmt.Errorf("explain answered %d values", len(parts))
 	}
-	var n [fixed]int64
-	for i, text := range parts[:fixed] {
-		if i == 1 {
-			e.stage = text
-		} else if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+	n := make([]int64, len(parts))
+	for i, text := range parts {
+		if i == 1 || i == 6 || i >= fixed && i%2 == 0 {
+			continue // a name
+		}
+		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
 			return e, fmt.Errorf("explain answered %q: %w", text, err)
 		}
 	}
-	e.percent, e.usage, e.appUsage = int(n[0]), int(n[2]), int(n[3])
-	e.spent, e.appSpent, e.limits = n[4], n[5], parts[fixed:]
+	e.percent, e.stage, e.usage, e.appUsage = int(n[0]), parts[1], int(n[2]), int(n[3])
+	e.spent, e.appSpent, e.stageScope, e.stageEnd = n[4], n[5], parts[6], moment(n[7])
+	e.usageAt, e.appUsageAt = moment(n[8]), moment(n[9])
+	for i := fixed; i < len(parts); i += 2 {
+		e.limits = append(e.limits, binding{limit: parts[i], next: moment(n[i+1])})
+	}
 	return e, nil
+}
+
+// moment is a time of Redis; 0 us stand for none.
+func moment(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
 }

@@ -31,9 +31,13 @@ type Status struct {
 	App *PauseStatus `json:"app_pause,omitempty"`
 	// AppUsage is the use of the app's allowance that the platform named last, in percent; 0 if it named none in the last five
 	// minutes. AppBudget and AppSpent are the sends of 24 hours that are allowed and that were made; 0 if there is no limit.
-	AppUsage  int   `json:"app_usage,omitempty"`
-	AppBudget int64 `json:"app_budget,omitempty"`
-	AppSpent  int64 `json:"app_spent,omitempty"`
+	// AppUsageAt is when it did.
+	AppUsage   int       `json:"app_usage,omitempty"`
+	AppUsageAt time.Time `json:"app_usage_at,omitzero"`
+	AppBudget  int64     `json:"app_budget,omitempty"`
+	AppSpent   int64     `json:"app_spent,omitempty"`
+	// Halted is when an operator paused the queue in asynq, which stops all pages; zero if it is not paused.
+	Halted time.Time `json:"halted,omitzero"`
 	// Active jobs are in the hands of workers; Pending ones come from no line and are next; Retrying and Scheduled ones wait
 	// for a time; Archived ones failed. All counts and lines are of one moment.
 	Pending   int64 `json:"pending"`
@@ -59,9 +63,12 @@ type LineStatus struct {
 	Waiting int64  `json:"waiting"`
 	// Rate is the configured rate of the lane and class, a second: the lowest of those that hold for all jobs of the line.
 	Rate float64 `json:"rate"`
+	// Oldest is how long the first job of the line has been waiting since it was enqueued, or came due.
+	Oldest time.Duration `json:"oldest_ns"`
 	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (an earlier
-	// message to its recipient is in hand), probe, pause or hold.
-	Limit string `json:"limit"`
+	// message to its recipient is in hand), probe, pause or hold. Next is when that lets it go; zero if that is not known.
+	Limit string    `json:"limit"`
+	Next  time.Time `json:"next,omitzero"`
 	// ETA is how long the line takes to empty if it has its page to itself; below zero on a page that is held.
 	ETA time.Duration `json:"eta_ns"`
 }
@@ -73,12 +80,17 @@ type PageStatus struct {
 	Rate       float64 `json:"rate_now"`
 	Configured Rates   `json:"configured"`
 	// Stage is "steady", "probe" while one job goes ahead after a pause, or "climb" on the way back to the rates.
-	Stage string `json:"stage"`
+	// StageScope is "page", or "app" if it is the stage of all pages; StageEnd is when a climb is over, or until when the answer to
+	// a probe is waited for; zero if there is no such time.
+	Stage      string    `json:"stage"`
+	StageScope string    `json:"stage_scope,omitempty"`
+	StageEnd   time.Time `json:"stage_end,omitzero"`
 	// Percent is how much of the rates may be used now; less than 100 in a climb and as usage nears its limit.
 	Percent int `json:"percent"`
 	// Usage is the use of the page's allowance that the platform named last, in percent; 0 if it named none in the last five
-	// minutes.
-	Usage int `json:"usage,omitempty"`
+	// minutes. UsageAt is when it did.
+	Usage   int       `json:"usage,omitempty"`
+	UsageAt time.Time `json:"usage_at,omitzero"`
 	// Spent are the sends of the last 24 hours that count against Configured.Budget; 0 if there is no budget.
 	Spent int64        `json:"spent,omitempty"`
 	Pause *PauseStatus `json:"pause,omitempty"`
@@ -121,7 +133,8 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	rated := pipe.SMembers(ctx, r.keys.RatedPages())
 	outcomes := pipe.HGetAll(ctx, r.keys.Outcomes())
 	beats, told := pipe.ZRangeWithScores(ctx, r.keys.Workers(), 0, -1), pipe.HGetAll(ctx, r.keys.WorkersInfo())
-	if _, err := pipe.Exec(ctx); err != nil {
+	leader, halted := pipe.Get(ctx, r.keys.Lookout()), pipe.Get(ctx, r.keys.Paused())
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, err
 	}
 	rates, err := r.rates(ctx, rated.Val())
@@ -133,7 +146,10 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	}
 	names := lines.Val()
 	for {
-		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val())}
+		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val()), Halted: haltedAt(halted)}
+		for i, w := range s.Workers {
+			s.Workers[i].Leads = w.ID == leader.Val()
+		}
 		found, err := r.details(ctx, s, names, rates, countsByPage(outcomes.Val()))
 		if err != nil {
 			return nil, err
@@ -145,6 +161,15 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 			return s, nil
 		}
 	}
+}
+
+// haltedAt reads when asynq paused its queue (asynq v0.26.0, internal/rdb/inspect.go, Pause): in unix seconds.
+func haltedAt(cmd *redis.StringCmd) time.Time {
+	if cmd.Err() != nil {
+		return time.Time{}
+	}
+	seconds, _ := cmd.Int64() // whatever it holds, the queue is paused
+	return time.Unix(seconds, 0).UTC()
 }
 
 // details fills in s, and returns the names of the lines that there were at that moment.
@@ -184,6 +209,7 @@ type pageCmds struct {
 	pause   pauseCmds
 	lines   []string
 	waiting []*redis.IntCmd
+	first   []*redis.ZSliceCmd
 	why     *redis.Cmd // nil before a worker has set the rates
 }
 
@@ -191,6 +217,7 @@ func (r statusReader) askPage(ctx context.Context, pipe redis.Pipeliner, id stri
 	q := pageCmds{id: id, lines: lines, slots: pipe.Get(ctx, r.keys.Slots(id)), pause: r.askPause(ctx, pipe, id)}
 	for _, name := range lines {
 		q.waiting = append(q.waiting, pipe.ZCard(ctx, r.keys.Line(name)))
+		q.first = append(q.first, pipe.ZRangeWithScores(ctx, r.keys.Line(name), 0, 0))
 	}
 	if known {
 		q.why = r.explain(ctx, pipe, id, lines)
@@ -206,21 +233,28 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 	}
 	page := PageStatus{
 		ID: q.id, Rate: rateNow(q.slots.Val(), s.At), Configured: rates.of(q.id), Pause: q.pause.status(), Outcomes: outcomes,
-		Stage: e.stage, Percent: e.percent, Usage: e.usage, Spent: e.spent,
+		Stage: e.stage, StageScope: e.stageScope, StageEnd: e.stageEnd, Percent: e.percent, Spent: e.spent,
+	}
+	if e.usage > 0 {
+		page.Usage, page.UsageAt = e.usage, e.usageAt
 	}
 	s.Pages = append(s.Pages, page)
-	s.AppUsage, s.AppSpent = e.appUsage, e.appSpent
+	if s.AppUsage, s.AppSpent = e.appUsage, e.appSpent; e.appUsage > 0 {
+		s.AppUsageAt = e.appUsageAt
+	}
 	for i, name := range q.lines {
 		if n := q.waiting[i].Val(); n > 0 {
-			s.Lines = append(s.Lines, lineStatus(name, n, rates.margin, e.limit(i), page, s.App))
+			line := lineStatus(name, n, rates.margin, e.limit(i), page, s.App)
+			line.Oldest = waitOfFirst(q.first[i].Val(), s.At)
+			s.Lines = append(s.Lines, line)
 		}
 	}
 	return nil
 }
 
-func lineStatus(name string, n int64, margin float64, limit string, page PageStatus, app *PauseStatus) LineStatus {
+func lineStatus(name string, n int64, margin float64, by binding, page PageStatus, app *PauseStatus) LineStatus {
 	of := page.Configured
-	s := LineStatus{Name: name, PageID: page.ID, Waiting: n, Rate: of.Page, Limit: limit}
+	s := LineStatus{Name: name, PageID: page.ID, Waiting: n, Rate: of.Page, Limit: by.limit, Next: by.next}
 	_, s.Lane, s.Side = splitLine(name)
 	if s.Lane == producer.LaneBulk {
 		s.Rate = min(s.Rate, of.Bulk)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +57,59 @@ func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 		assert.Equal(t, rates, s.Pages[0].Configured)
 		assert.Equal(t, LineStatus{
 			Name: "1:bulk", PageID: "1", Lane: producer.LaneBulk, Waiting: 1, Rate: 0.9, Limit: "bulk", ETA: s.Lines[0].ETA,
+			Oldest: s.Lines[0].Oldest, Next: s.Lines[0].Next,
 		}, s.Lines[0])
+		assert.WithinDuration(t, s.At, s.Lines[0].Next, 10*time.Second)
+	})
+}
+
+func TestStatusOfTheFleet(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Version: "v1.2.3"}, fast, nil)
+		s, err := ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Empty(t, s.Workers)
+		assert.Zero(t, s.Halted)
+		require.NoError(t, d.Beat(ctx))
+		d.ask() // makes it the lookout
+		require.NoError(t, asynq.NewInspectorFromRedisClient(d.rdb).PauseQueue("messenger"))
+		s, err = ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		require.Len(t, s.Workers, 1)
+		assert.Equal(t, []any{d.id, "v1.2.3", true}, []any{s.Workers[0].ID, s.Workers[0].Version, s.Workers[0].Leads})
+		assert.WithinDuration(t, time.Now(), s.Halted, time.Minute)
+	})
+}
+
+func TestStatusSaysWhenAStageEnds(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		d := newDesk(t, addr, Config{}, fast, nil)
+		d.enqueue("1", "7", "x")
+		d.enqueue("1", "8", "y")
+		_, err := d.Pause(context.Background(), "1", time.Minute, Reason{Text: "slow down"})
+		require.NoError(t, err)
+		_, err = d.Release(context.Background(), "1")
+		require.NoError(t, err)
+		look := func() *Status {
+			s, err := ReadStatus(context.Background(), d.rdb, "")
+			require.NoError(t, err)
+			return s
+		}
+		p := look().Pages[0]
+		assert.Equal(t, []any{"probe", "page", time.Time{}}, []any{p.Stage, p.StageScope, p.StageEnd}, "none is out yet")
+		var probe string
+		require.Eventually(t, func() bool { probe = d.next(); return probe != "" }, 5*time.Second, time.Millisecond)
+		s := look()
+		assert.WithinDuration(t, s.At.Add(2*time.Minute), s.Pages[0].StageEnd, 30*time.Second)
+		assert.Equal(t, s.Pages[0].StageEnd, s.Lines[0].Next)
+		d.settleAs(probe, d.routeOf("1", "7"), Settlement{
+			Outcome: producer.Outcome{Kind: producer.Sent}, Report: Report{Accepted: true},
+		})
+		p = look().Pages[0]
+		assert.Equal(t, "climb", p.Stage)
+		assert.WithinDuration(t, s.At.Add(time.Minute), p.StageEnd, 30*time.Second)
 	})
 }

@@ -1,0 +1,209 @@
+package producer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DeadJob is a job that ended as [Failed], [Expired] or [Unknown], or that a person put into asynq's archive.
+type DeadJob struct {
+	// Outcome is how it ended, with the job. Of one that was archived by hand it is made up: failed, with the last error.
+	Outcome
+	// ReplayedAs is the id of the job that [Producer.Resend] made of it in the last 24 hours; empty if it did not.
+	ReplayedAs string `json:"replayed_as,omitempty"`
+}
+
+// Dead are the dead jobs that are kept and wanted, the oldest first, or the newest: those of asynq's archive (10,000, for 90 days) and
+// those that the stream of outcomes has. wanted sees an outcome without its job; nil wants all. A job that was taken out of the
+// archive in order to run again is not dead. What is kept is read before the first one is yielded; an error is yielded last.
+func (p *Producer) Dead(ctx context.Context, newestFirst bool, wanted func(Outcome) bool) iter.Seq2[DeadJob, error] {
+	return func(yield func(DeadJob, error) bool) {
+		refs, err := p.deadRefs(ctx, wanted)
+		if newestFirst {
+			slices.Reverse(refs)
+		}
+		for chunk := range slices.Chunk(refs, cancelChunk) {
+			var jobs []DeadJob
+			if err == nil {
+				jobs, err = p.deadJobs(ctx, chunk)
+			}
+			for _, job := range jobs {
+				if !yield(job, nil) {
+					return
+				}
+			}
+		}
+		if err != nil {
+			yield(DeadJob{}, fmt.Errorf("dead jobs: %w", err))
+		}
+	}
+}
+
+// Archived are the newest jobs of asynq's archive, up to count: those that failed last.
+func (p *Producer) Archived(ctx context.Context, count int) ([]Outcome, error) {
+	found, err := p.rdb.ZRevRangeWithScores(ctx, p.keys.Archived(), 0, int64(count)-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	outcomes, err := p.archived(ctx, found)
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	return outcomes, nil
+}
+
+// deadRef is where a dead job is kept.
+type deadRef struct {
+	id     string
+	at     time.Time
+	record string // of the stream; empty: the job is in the archive
+}
+
+// deadRefs finds the dead jobs that are wanted, in the order of their ends.
+func (p *Producer) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]deadRef, error) {
+	refs := map[string]deadRef{}
+	note := func(o Outcome, record string) {
+		o.Job = nil
+		if wanted == nil || wanted(o) {
+			refs[o.JobID] = deadRef{id: o.JobID, at: o.EndedAt, record: record}
+		}
+	}
+	// A job can end again that a person took out of the archive: its last record counts.
+	err := p.eachRecord(ctx, func(r Record) {
+		delete(refs, r.Outcome.JobID)
+		if k := r.Outcome.Kind; k == Failed || k == Expired || k == Unknown {
+			note(r.Outcome, r.ID)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.rdb.ZRangeWithScores(ctx, p.keys.Archived(), 0, -1).Result()
+	if err != nil {
+		return nil, err
+	}
+	for chunk := range slices.Chunk(found, cancelChunk) {
+		outcomes, err := p.archived(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range outcomes {
+			note(o, "")
+		}
+	}
+	return slices.SortedFunc(maps.Values(refs), func(a, b deadRef) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id))
+	}), nil
+}
+
+// eachRecord calls f with what the stream has now.
+func (p *Producer) eachRecord(ctx context.Context, f func(Record)) error {
+	after := "0-0"
+	for {
+		records, err := p.readOutcomes(ctx, after, maxRecords)
+		if err != nil || len(records) == 0 {
+			return errors.Join(err, ctx.Err())
+		}
+		for _, r := range records {
+			f(r)
+			if r.ID != "" {
+				after = r.ID
+			}
+		}
+	}
+}
+
+// archived reads tasks of the archive. Those that are gone by now are left out.
+func (p *Producer) archived(ctx context.Context, found []redis.Z) ([]Outcome, error) {
+	ids, ended := make([]string, len(found)), map[string]time.Time{}
+	for i, z := range found {
+		ids[i], _ = z.Member.(string)
+		ended[ids[i]] = time.Unix(int64(z.Score), 0).UTC()
+	}
+	tasks, err := p.readTasks(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(tasks))
+	for i, t := range tasks {
+		outcomes[i] = t.ended(ended[t.id])
+	}
+	return outcomes, nil
+}
+
+// ended is how an archived task ended. asynq archives without us what a person tells it to.
+func (t task) ended(at time.Time) Outcome {
+	if o := readResult(text(t.fields[5]), t.m.payload); o != nil && o.Kind != Sent {
+		return *o
+	}
+	o := NewOutcome(t.id, t.job, t.m.payload, Failed)
+	o.PageID, o.Attempts, o.EndedAt = t.page, t.m.retried, at
+	o.Reason = cmp.Or(t.m.lastError, "archived by hand")
+	return o
+}
+
+// deadJobs reads the jobs of refs. Those that are gone by now, or run again, are left out.
+func (p *Producer) deadJobs(ctx context.Context, refs []deadRef) ([]DeadJob, error) {
+	pipe := p.rdb.Pipeline()
+	stands, records := make([]*redis.StringCmd, len(refs)), make([]*redis.XMessageSliceCmd, len(refs))
+	var found []redis.Z
+	for i, ref := range refs {
+		stands[i] = pipe.HGet(ctx, p.keys.Task(ref.id), "state")
+		if ref.record == "" {
+			found = append(found, redis.Z{Member: ref.id, Score: float64(ref.at.Unix())})
+		} else {
+			records[i] = pipe.XRange(ctx, p.keys.Stream(), ref.record, ref.record)
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	archived, err := p.archived(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	bodies := map[string]Outcome{}
+	for _, o := range archived {
+		bodies[o.JobID] = o
+	}
+	var jobs []DeadJob
+	for i, ref := range refs {
+		if records[i] != nil {
+			for _, m := range records[i].Val() {
+				bodies[ref.id] = recordOf(m).Outcome
+			}
+		}
+		o, kept := bodies[ref.id]
+		if state := stands[i].Val(); kept && (state == "" || states[state] == StateEnded) {
+			jobs = append(jobs, DeadJob{Outcome: o})
+		}
+	}
+	return jobs, p.noteReplays(ctx, jobs)
+}
+
+// noteReplays fills in what was made of the jobs.
+func (p *Producer) noteReplays(ctx context.Context, jobs []DeadJob) error {
+	pipe := p.rdb.Pipeline()
+	keys := make([]*redis.StringCmd, len(jobs))
+	for i, job := range jobs {
+		keys[i] = pipe.Get(ctx, p.jobKey(job.PageID, againKey(job.JobID)))
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i := range jobs {
+		jobs[i].ReplayedAs = keys[i].Val()
+	}
+	return nil
+}
