@@ -144,14 +144,14 @@ func (q figureCmds) figures(id string, now time.Time, configured Rates) PageFigu
 }
 
 // waitOfFirst is how long the first job of a line has been waiting: since it was made, or since it joined the line, if that was
-// later, as that of a scheduled job is. The score of a job that came back says nothing.
+// later, as that of a scheduled job is. The score of a job that came back or stepped aside says nothing.
 func waitOfFirst(first []redis.Z, now time.Time) time.Duration {
 	if len(first) == 0 {
 		return 0
 	}
 	id, _ := first[0].Member.(string)
 	since := time.Unix(int64(first[0].Score), 0)
-	if made, ok := producer.IDTime(id); ok && made.After(since) {
+	if made, ok := producer.IDTime(id); ok && (made.After(since) || since.After(now)) {
 		since = made
 	}
 	if since.Unix() == 0 {
