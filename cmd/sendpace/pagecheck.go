@@ -70,6 +70,8 @@ type pageFinding struct {
 	Code    int    `json:"code,omitempty"`
 	Subcode int    `json:"subcode,omitempty"`
 	Advice  string `json:"advice,omitempty"`
+
+	blamed bool // the token, or what it may do, is at fault
 }
 
 func (a *app) checkPages(ctx context.Context, cfg *config.Config, pages []config.Page, asJSON bool) error {
@@ -111,8 +113,10 @@ func verdictOf(f pageFinding) string {
 		return "works"
 	case f.Name != "":
 		return "works, but the page is on hold"
+	case f.blamed:
+		return "does not work"
 	}
-	return "does not work"
+	return "not known"
 }
 
 // holdsOf are the pages on hold. A token can be checked without Redis.
@@ -141,6 +145,7 @@ func findOut(ctx context.Context, client *sendapi.Client, page sendapi.Page, hol
 	switch {
 	case errors.As(err, &e):
 		f.OK, f.Problem, f.Code, f.Subcode, f.Advice = false, e.Error(), e.Code, e.Subcode, adviceOn(e)
+		f.blamed = e.Kind == sendapi.KindAuth || e.Kind == sendapi.KindPolicy
 	case err != nil:
 		f.OK, f.Problem, f.Advice = false, err.Error(), "try again"
 	case held:

@@ -63,6 +63,7 @@ func TestPageCheck(t *testing.T) {
 	server.Close()
 	got = check("1001")
 	assert.Equal(t, 1, got.code)
+	assert.Regexp(t, `(?m)^1001 .* not known$`, got.out)
 	assert.Contains(t, got.out, "this says nothing about the token; check graph.base_url")
 }
 
