@@ -13,14 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-const (
-	// keepFor is how long a broadcast that has ended is known.
-	keepFor = 90 * day * time.Second
-	// points is about how many buckets of time a broadcast's course is kept in.
-	points = 200
-)
+// points is about how many buckets of time a broadcast's course is kept in.
+const points = 200
 
 var (
 	//go:embed create.lua
@@ -32,7 +29,7 @@ var (
 
 	createScript  = redis.NewScript(createLua)
 	loadScript    = redis.NewScript(loadLua)
-	controlScript = redis.NewScript(controlLua)
+	controlScript = redis.NewScript(rediskeys.EndsLua + controlLua)
 )
 
 var (
@@ -157,7 +154,7 @@ func (c *Client) finish(ctx context.Context, p *Plan) (State, error) {
 // control runs the script of that name.
 func (c *Client) control(ctx context.Context, name, line, what string, args ...any) (State, error) {
 	keys := []string{c.keys.Broadcast(name), c.keys.Line(line), c.keys.Due()}
-	answer, err := controlScript.Run(ctx, c.rdb, keys, append([]any{what, line, int64(keepFor / time.Second)}, args...)...).StringSlice()
+	answer, err := controlScript.Run(ctx, c.rdb, keys, append([]any{what, line}, args...)...).StringSlice()
 	switch {
 	case err != nil:
 		return "", err
