@@ -257,6 +257,7 @@ func TestStatusListAndReport(t *testing.T) {
 
 	set(t, rdb, "ended", time.Now().UnixMicro())
 	assert.Equal(t, broadcast.StateDone, stateOf(t, c))
+	assert.Equal(t, broadcast.Started{State: broadcast.StateDone, Repeat: true}, start(t, c, saleSpec(), csvOf(people(100))))
 	other := saleSpec()
 	other.Name = "later"
 	start(t, c, other, csvOf(people(2)))
