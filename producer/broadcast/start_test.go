@@ -308,7 +308,7 @@ func TestAnAudienceThatChangesIsNotSent(t *testing.T) {
 		"more rows":   people(3000),
 		"fewer rows":  people(1000),
 	} {
-		rdb := redistest.Client(t, redistest.Mini(t))
+		rdb := redistest.Client(t, redistest.Server(t))
 		c := newClient(t, rdb)
 		first := people(2000)
 		audience := broadcast.NewAudience(&changing{strings.NewReader(first), []string{first, second}}, broadcast.FormatCSV)
@@ -337,7 +337,7 @@ func TestTwoAtOnceStoreOneBroadcast(t *testing.T) {
 				spec.TestShare = 10
 				var plan *broadcast.Plan
 				if err == nil {
-					plan, err = c.Plan(context.WithoutCancel(t.Context()), spec, csvOf(people(5000)))
+					plan, err = c.Plan(context.WithoutCancel(t.Context()), spec, csvOf(people(1500)))
 				}
 				if err == nil {
 					_, err = c.Start(context.WithoutCancel(t.Context()), plan)
@@ -348,17 +348,17 @@ func TestTwoAtOnceStoreOneBroadcast(t *testing.T) {
 		wg.Wait()
 		require.NoError(t, errors.Join(errs...))
 		count := rdb.ZCard(t.Context(), keys.Line("1:bulk:@sale")).Val()
-		assert.EqualValues(t, 5000, count)
-		assert.EqualValues(t, 500, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val(), "all picked the same test share")
+		assert.EqualValues(t, 1500, count)
+		assert.EqualValues(t, 150, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val(), "all picked the same test share")
 		assert.Equal(t, "testing", rdb.HGet(t.Context(), keys.Broadcast("sale"), "state").Val())
-		assert.Equal(t, "500", rdb.HGet(t.Context(), keys.Broadcast("sale"), "test").Val())
+		assert.Equal(t, "150", rdb.HGet(t.Context(), keys.Broadcast("sale"), "test").Val())
 	})
 }
 
 // What the first start has chosen holds for those that go on with it: otherwise the test share would never be complete.
 func TestGoingOnKeepsTheFirstSettings(t *testing.T) {
 	t.Parallel()
-	rdb := redistest.Client(t, redistest.Mini(t))
+	rdb := redistest.Client(t, redistest.Server(t))
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	c, err := broadcast.New(rdb, broadcast.Config{OnProgress: func(p broadcast.Progress) {
