@@ -51,6 +51,10 @@ func TestTheSettingsThatThePacerReads(t *testing.T) {
 		assert.EqualValues(t, -1, rdb.TTL(t.Context(), keys.Broadcast("sale")).Val(), "kept as long as it goes on")
 		assert.EqualValues(t, 2, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val())
 		assert.Equal(t, []string{"sale"}, rdb.ZRange(t.Context(), keys.Broadcasts(), 0, -1).Val())
+		s, err := newClient(t, rdb).Status(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.False(t, s.WaitsUntil.Before(spec.StartAt))
+		assert.Contains(t, []int{9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, s.WaitsUntil.Hour())
 	})
 }
 
@@ -234,6 +238,7 @@ func TestStatusListAndReport(t *testing.T) {
 	s, err = c.Status(t.Context(), "sale")
 	require.NoError(t, err)
 	assert.Equal(t, 46, s.Left())
+	assert.True(t, s.WaitsUntil.IsZero())
 	assert.InDelta(t, 42.0/5, s.Rate, 42.0/5-1, "since the first was sent")
 	r, err := c.Report(t.Context(), "sale")
 	require.NoError(t, err)

@@ -65,6 +65,8 @@ type Status struct {
 	Unknown   int `json:"unknown"`
 	// Rate is how many were sent a second lately: over the last minute or, where the counts are coarser, the last two of them.
 	Rate float64 `json:"rate"`
+	// WaitsUntil is when it may send next, if that is not now: when its time comes or its window opens.
+	WaitsUntil time.Time `json:"waits_until,omitzero"`
 	// ETA is when it comes to its end if it goes on from now as [Forecast] says; zero where that is unknown.
 	ETA time.Time `json:"eta,omitzero"`
 	// Late is how many cannot be messaged before FinishBy or ExpiresAt.
@@ -234,5 +236,8 @@ func (c *Client) status(ctx context.Context, r *record) (*Status, error) {
 	}
 	f, err := c.forecast(ctx, pacing, now)
 	s.ETA, s.Late = f.End, f.Late
+	if f.Start.After(now) {
+		s.WaitsUntil = f.Start.UTC()
+	}
 	return s, err
 }
