@@ -61,11 +61,7 @@ func TestBroadcastFromStartToReport(t *testing.T) {
 	assert.Contains(t, got.out, "sale: testing\nsendpace broadcast status sale shows how far it is\n")
 	w.err.wait(t, `(?s)(.*"message":"sent"){40}`)
 
-	var s broadcast.Status
-	require.Eventually(t, func() bool { // a worker logs before it settles
-		got = broadcastCommand(env, "status", "sale", "--json")
-		return got.code == 0 && json.Unmarshal([]byte(got.out), &s) == nil && s.State == broadcast.StateDone
-	}, 30*time.Second, 20*time.Millisecond, "%s%s", got.out, got.err)
+	s := waitForBroadcast(t, env, broadcast.StateDone)
 	assert.Equal(t, []int{40, 40, 0, 1}, []int{s.People, s.Sent, s.Failed, s.Duplicates})
 	assert.Len(t, box.Accepted(), 40)
 	to := map[string]bool{}
@@ -90,6 +86,43 @@ func TestBroadcastFromStartToReport(t *testing.T) {
 	assert.Equal(t, 0, w.stop())
 	assert.NotContains(t, w.err.String(), "private words")
 	assert.Regexp(t, `(?m)^sale +1001 .* done +40 +40 +0 +0$`, broadcastCommand(env, "list").out)
+}
+
+// waitForBroadcast returns the status once it is of that state.
+func waitForBroadcast(t *testing.T, env []string, state broadcast.State) broadcast.Status {
+	t.Helper()
+	var s broadcast.Status
+	require.Eventually(t, func() bool {
+		got := broadcastCommand(env, "status", "sale", "--json")
+		s = broadcast.Status{}
+		return got.code == 0 && json.Unmarshal([]byte(got.out), &s) == nil && s.State == state
+	}, 30*time.Second, 20*time.Millisecond, "%v", state)
+	return s
+}
+
+func TestBroadcastWhoseTestFailsIsPaused(t *testing.T) {
+	t.Parallel()
+	url, _ := startRedis(t)
+	box, err := sandbox.New(sandbox.Config{Tokens: map[string]string{"1001": "EAABfirst", "1002": "EAABsecond"}})
+	require.NoError(t, err)
+	defer box.Close()
+	for i := range 20 {
+		require.NoError(t, box.SetPerson("1001", fmt.Sprint(5000+i), sandbox.Person{Reach: sandbox.ReachBlocked}))
+	}
+	server := httptest.NewServer(box)
+	defer server.Close()
+	env := []string{"SENDPACE_REDIS_URL=" + url, "SENDPACE_GRAPH_BASE_URL=" + server.URL}
+	files := broadcastFiles(t, people(20))
+	w := start(t, nil, env, "worker", "--config", files[len(files)-1])
+	require.Equal(t, 0, broadcastCommand(env, "start", append(files, "sale", "--yes", "--test", "20", "--test-limit", "50")...).code)
+	s := waitForBroadcast(t, env, broadcast.StatePaused)
+	assert.Equal(t, []int{4, 0, 16}, []int{s.Failed, s.Sent, s.Left()})
+	assert.Contains(t, s.Why, "4 of the first 4 jobs, its test share, failed")
+	assert.Regexp(t, `Why messages failed\n\npeople +code +reason\n─+\n +4 +551/1545041 `, broadcastCommand(env, "report", "sale").out)
+	assert.Equal(t, ran{0, "sale: running\n", ""}, broadcastCommand(env, "resume", "sale"))
+	s = waitForBroadcast(t, env, broadcast.StateDone)
+	assert.Equal(t, 20, s.Failed)
+	assert.Equal(t, 0, w.stop(), w.err)
 }
 
 func TestBroadcastDryRun(t *testing.T) {

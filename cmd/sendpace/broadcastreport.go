@@ -76,6 +76,7 @@ func broadcastText(s *broadcast.Status, now time.Time) string {
 	row("window", s.Window)
 	moment("created", s.Created)
 	moment("not before", s.Start)
+	moment("waits until", s.WaitsUntil)
 	moment("finish by", s.FinishBy)
 	moment("not after", s.ExpiresAt)
 	moment("ended", s.Ended)

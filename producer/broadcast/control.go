@@ -23,7 +23,7 @@ func (c *Client) List(ctx context.Context) ([]*Status, error) {
 	}
 	list := make([]*Status, len(records))
 	for i, r := range records {
-		list[i] = r.status(r.created)
+		list[i] = r.status()
 	}
 	return list, nil
 }
@@ -70,16 +70,12 @@ func (c *Client) Pause(ctx context.Context, name, why string) (State, error) {
 	return c.act(ctx, name, "pause", func(*record) (any, any, error) { return fmt.Sprintf("%.300s", why), 0, nil })
 }
 
-// Resume lets a paused broadcast go on: with its test share if that has not been dealt with, or else with everybody, also where too
-// many of the test share failed. For one with a time to finish by, the pace is chosen anew.
+// Resume lets a paused broadcast go on: with its test share as long as that was not judged, or else with everybody, also where it was
+// paused because too many of the test share failed. If all of the share was dealt with while it was paused by hand, it is judged now,
+// and the broadcast may be paused at once. For one with a time to finish by, the pace is chosen anew.
 func (c *Client) Resume(ctx context.Context, name string) (State, error) {
 	return c.act(ctx, name, "resume", func(r *record) (any, any, error) {
-		p, err := r.pacing(r.status(time.Time{}))
-		if err != nil {
-			return nil, nil, err
-		}
-		p.finishBy = r.spec.FinishBy
-		f, err := c.forecast(ctx, p, time.Now())
+		f, err := c.choosePace(ctx, r)
 		return "", f.Every.Microseconds(), err
 	})
 }

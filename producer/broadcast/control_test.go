@@ -51,6 +51,10 @@ func TestTheSettingsThatThePacerReads(t *testing.T) {
 		assert.EqualValues(t, -1, rdb.TTL(t.Context(), keys.Broadcast("sale")).Val(), "kept as long as it goes on")
 		assert.EqualValues(t, 2, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val())
 		assert.Equal(t, []string{"sale"}, rdb.ZRange(t.Context(), keys.Broadcasts(), 0, -1).Val())
+		s, err := newClient(t, rdb).Status(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.False(t, s.WaitsUntil.Before(spec.StartAt))
+		assert.Contains(t, []int{9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, s.WaitsUntil.Hour())
 	})
 }
 
@@ -84,10 +88,18 @@ func TestPauseAndResume(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, s.Why)
 
-		set(t, rdb, "state", "paused", "why", "2 of 5 failed", "failed", 2)
+		_, err = c.Pause(t.Context(), "sale", "")
+		require.NoError(t, err)
+		set(t, rdb, "failed", 2)
 		state, err = c.Resume(t.Context(), "sale")
 		require.NoError(t, err)
-		assert.Equal(t, broadcast.StateRunning, state, "the test is over, and a person decided")
+		assert.Equal(t, broadcast.StatePaused, state, "the test ended while it was paused by hand, and is judged now")
+		s, err = c.Status(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Contains(t, s.Why, "2 of the first 6 jobs, its test share, failed")
+		state, err = c.Resume(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Equal(t, broadcast.StateRunning, state, "a person decided")
 		state, err = c.Resume(t.Context(), "sale")
 		require.NoError(t, err)
 		assert.Equal(t, broadcast.StateRunning, state, "once more does nothing")
@@ -226,6 +238,7 @@ func TestStatusListAndReport(t *testing.T) {
 	s, err = c.Status(t.Context(), "sale")
 	require.NoError(t, err)
 	assert.Equal(t, 46, s.Left())
+	assert.True(t, s.WaitsUntil.IsZero())
 	assert.InDelta(t, 42.0/5, s.Rate, 42.0/5-1, "since the first was sent")
 	r, err := c.Report(t.Context(), "sale")
 	require.NoError(t, err)
@@ -249,6 +262,7 @@ func TestStatusListAndReport(t *testing.T) {
 
 	set(t, rdb, "ended", time.Now().UnixMicro())
 	assert.Equal(t, broadcast.StateDone, stateOf(t, c))
+	assert.Equal(t, broadcast.Started{State: broadcast.StateDone, Repeat: true}, start(t, c, saleSpec(), csvOf(people(100))))
 	other := saleSpec()
 	other.Name = "later"
 	start(t, c, other, csvOf(people(2)))

@@ -7,13 +7,13 @@
 -- ARGV[3...] fields and values of the settings
 --
 -- Returns {'created'}
---         {'there', state, seed}   it was made before, of the same; nothing was written
---         {'other'}                it was made of something else
---         {'jobs'}                 no broadcast, but jobs that were enqueued under that name are counted there
+--         {'there', state, seed, test}   it was made before, of the same; nothing was written
+--         {'other'}   it was made of something else
+--         {'jobs'}    no broadcast, but jobs that were enqueued under that name are counted there
 
-local h = redis.call('HMGET', KEYS[1], 'digest', 'state', 'seed')
+local h = redis.call('HMGET', KEYS[1], 'digest', 'state', 'seed', 'test')
 if h[1] then
-  return h[1] == ARGV[2] and {'there', h[2] or '', h[3] or ''} or {'other'}
+  return h[1] == ARGV[2] and {'there', h[2] or '', h[3] or '', h[4] or ''} or {'other'}
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {'jobs'}

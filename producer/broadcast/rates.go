@@ -67,7 +67,7 @@ func (c *Client) active(ctx context.Context, page, name string) ([]sharer, error
 	}
 	var found []sharer
 	for _, r := range records {
-		s := r.status(time.Time{})
+		s := r.status()
 		sends := s.State == StateRunning || s.State == StateTesting || s.State == StateLoading
 		if s.PageID == page && r.name != name && sends && s.Left() > 0 {
 			found = append(found, sharer{name: r.name, people: s.Left(), calls: max(1, r.spec.Calls), weight: max(1, s.Weight)})

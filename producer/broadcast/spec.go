@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
@@ -14,8 +13,6 @@ import (
 
 // maxWeight bounds Spec.Weight.
 const maxWeight = 100
-
-var validName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // Spec is what to send, and how.
 type Spec struct {
@@ -64,7 +61,8 @@ func (s Spec) validate(now time.Time) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(validName.MatchString(s.Name), "name %q: must be 1 to 64 letters, digits, '_', '.' or '-'", s.Name)
+	_, ok := producer.ParseLine(producer.Line{PageID: "1", Lane: producer.LaneBulk, Broadcast: s.Name}.String())
+	check(ok && s.Name != "", "name %q: must be 1 to 64 letters, digits, '_', '.' or '-'", s.Name)
 	check(s.TestShare >= 0 && s.TestShare < 100, "test share %g: must be a percentage above 0 and below 100", s.TestShare)
 	check(s.TestLimit >= 0 && s.TestLimit <= 100, "test limit %g: must be a percentage from 0 to 100", s.TestLimit)
 	check(s.Weight >= 0 && s.Weight <= maxWeight, "weight %d: must be from 1 to %d", s.Weight, maxWeight)

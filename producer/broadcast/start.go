@@ -13,14 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-const (
-	// keepFor is how long a broadcast that has ended is known.
-	keepFor = 90 * day * time.Second
-	// points is about how many buckets of time a broadcast's course is kept in.
-	points = 200
-)
+// points is about how many buckets of time a broadcast's course is kept in.
+const points = 200
 
 var (
 	//go:embed create.lua
@@ -32,7 +29,7 @@ var (
 
 	createScript  = redis.NewScript(createLua)
 	loadScript    = redis.NewScript(loadLua)
-	controlScript = redis.NewScript(controlLua)
+	controlScript = redis.NewScript(rediskeys.EndsLua + controlLua)
 )
 
 var (
@@ -71,15 +68,15 @@ func (c *Client) start(ctx context.Context, p *Plan) (Started, error) {
 	if err := p.Err(); err != nil {
 		return Started{}, err
 	}
-	state, seed, repeat, err := c.create(ctx, p)
-	s := Started{State: state, Repeat: repeat}
+	made, err := c.create(ctx, p)
+	s := Started{State: made.state, Repeat: made.before}
 	switch {
 	case err != nil:
 		return s, err
-	case state == StateCancelled:
+	case made.state == StateCancelled:
 		return s, ErrCancelled
 	}
-	if err := c.load(ctx, p, newPicker(seed, p.Test, p.People)); err != nil {
+	if err := c.load(ctx, p, newPicker(made.seed, made.test, p.People)); err != nil {
 		return s, err
 	}
 	if s.State, err = c.finish(ctx, p); err == nil && s.State == StateCancelled {
@@ -92,29 +89,40 @@ func (p *Plan) line() string {
 	return producer.Line{PageID: p.spec.PageID, Lane: producer.LaneBulk, Broadcast: p.spec.Name}.String()
 }
 
+// made is a broadcast as it is written down: of this start, or of one before.
+type made struct {
+	state  State
+	before bool
+	seed   uint64 // of the test share
+	test   int    // people in it
+}
+
 // create writes the broadcast down, or finds the one that is there.
-func (c *Client) create(ctx context.Context, p *Plan) (_ State, seed uint64, repeat bool, err error) {
-	fresh := rand.Uint64()
-	fields, err := p.fields(fresh)
+func (c *Client) create(ctx context.Context, p *Plan) (made, error) {
+	seed := rand.Uint64()
+	fields, err := p.fields(seed)
 	if err != nil {
-		return "", 0, false, err
+		return made{}, err
 	}
 	args := append([]any{p.spec.Name, p.spec.digest(p.sum, p.audience.format)}, fields...)
 	answer, err := createScript.Run(ctx, c.rdb, []string{c.keys.Broadcast(p.spec.Name), c.keys.Broadcasts()}, args...).StringSlice()
 	switch {
 	case err != nil:
-		return "", 0, false, err
+		return made{}, err
 	case len(answer) == 1 && answer[0] == "created":
-		return StateLoading, fresh, false, nil
+		return made{state: StateLoading, seed: seed, test: p.Test}, nil
 	case len(answer) == 1 && answer[0] == "other":
-		return "", 0, false, ErrOther
+		return made{}, ErrOther
 	case len(answer) == 1 && answer[0] == "jobs":
-		return "", 0, false, ErrTaken
-	case len(answer) == 3 && answer[0] == "there":
-		seed, err = strconv.ParseUint(answer[2], 10, 64)
-		return State(answer[1]), seed, true, err
+		return made{}, ErrTaken
+	case len(answer) == 4 && answer[0] == "there":
+		m := made{state: State(answer[1]), before: true}
+		var errSeed, errTest error
+		m.seed, errSeed = strconv.ParseUint(answer[2], 10, 64)
+		m.test, errTest = strconv.Atoi(answer[3])
+		return m, errors.Join(errSeed, errTest)
 	}
-	return "", 0, false, fmt.Errorf("the script answered %q", answer)
+	return made{}, fmt.Errorf("the script answered %q", answer)
 }
 
 // fields are the settings as they stand in the hash.
@@ -141,9 +149,16 @@ func (p *Plan) fields(seed uint64) ([]any, error) {
 	return fields, nil
 }
 
-// finish lets a broadcast go whose rows are all stored.
+// finish lets a broadcast go whose rows are all stored. It goes by what is written down, which an earlier start may have done.
 func (c *Client) finish(ctx context.Context, p *Plan) (State, error) {
-	f, err := c.forecast(ctx, p.pacing(), time.Now())
+	r, err := c.read(ctx, p.spec.Name)
+	if err != nil {
+		return "", err
+	}
+	if s := r.status(); s.Over() {
+		return s.State, nil
+	}
+	f, err := c.choosePace(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -154,10 +169,20 @@ func (c *Client) finish(ctx context.Context, p *Plan) (State, error) {
 	return c.control(ctx, p.spec.Name, p.line(), "finish", p.last, f.Every.Microseconds(), int64(bucket/time.Second))
 }
 
+// choosePace is the forecast for what is left of a broadcast, with the pace chosen anew for a time to finish by.
+func (c *Client) choosePace(ctx context.Context, r *record) (Forecast, error) {
+	p, err := r.pacing(r.status())
+	if err != nil {
+		return Forecast{}, err
+	}
+	p.finishBy = r.spec.FinishBy
+	return c.forecast(ctx, p, time.Now())
+}
+
 // control runs the script of that name.
 func (c *Client) control(ctx context.Context, name, line, what string, args ...any) (State, error) {
 	keys := []string{c.keys.Broadcast(name), c.keys.Line(line), c.keys.Due()}
-	answer, err := controlScript.Run(ctx, c.rdb, keys, append([]any{what, line, int64(keepFor / time.Second)}, args...)...).StringSlice()
+	answer, err := controlScript.Run(ctx, c.rdb, keys, append([]any{what, line}, args...)...).StringSlice()
 	switch {
 	case err != nil:
 		return "", err

@@ -308,7 +308,7 @@ func TestAnAudienceThatChangesIsNotSent(t *testing.T) {
 		"more rows":   people(3000),
 		"fewer rows":  people(1000),
 	} {
-		rdb := redistest.Client(t, redistest.Mini(t))
+		rdb := redistest.Client(t, redistest.Server(t))
 		c := newClient(t, rdb)
 		first := people(2000)
 		audience := broadcast.NewAudience(&changing{strings.NewReader(first), []string{first, second}}, broadcast.FormatCSV)
@@ -337,7 +337,7 @@ func TestTwoAtOnceStoreOneBroadcast(t *testing.T) {
 				spec.TestShare = 10
 				var plan *broadcast.Plan
 				if err == nil {
-					plan, err = c.Plan(context.WithoutCancel(t.Context()), spec, csvOf(people(5000)))
+					plan, err = c.Plan(context.WithoutCancel(t.Context()), spec, csvOf(people(1500)))
 				}
 				if err == nil {
 					_, err = c.Start(context.WithoutCancel(t.Context()), plan)
@@ -348,11 +348,41 @@ func TestTwoAtOnceStoreOneBroadcast(t *testing.T) {
 		wg.Wait()
 		require.NoError(t, errors.Join(errs...))
 		count := rdb.ZCard(t.Context(), keys.Line("1:bulk:@sale")).Val()
-		assert.EqualValues(t, 5000, count)
-		assert.EqualValues(t, 500, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val(), "all picked the same test share")
+		assert.EqualValues(t, 1500, count)
+		assert.EqualValues(t, 150, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val(), "all picked the same test share")
 		assert.Equal(t, "testing", rdb.HGet(t.Context(), keys.Broadcast("sale"), "state").Val())
-		assert.Equal(t, "500", rdb.HGet(t.Context(), keys.Broadcast("sale"), "test").Val())
+		assert.Equal(t, "150", rdb.HGet(t.Context(), keys.Broadcast("sale"), "test").Val())
 	})
+}
+
+// What the first start has chosen holds for those that go on with it: otherwise the test share would never be complete.
+func TestGoingOnKeepsTheFirstSettings(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Server(t))
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	c, err := broadcast.New(rdb, broadcast.Config{OnProgress: func(p broadcast.Progress) {
+		if p.Stage == broadcast.StageLoad {
+			interrupt()
+		}
+	}})
+	require.NoError(t, err)
+	spec := saleSpec()
+	spec.TestShare, spec.FinishBy, spec.Weight = 10, time.Now().Add(100*time.Hour), 5
+	spec.ExpiresAt = time.Now().Add(time.Hour)
+	plan, err := c.Plan(ctx, spec, csvOf(people(2000)))
+	require.NoError(t, err)
+	_, err = c.Start(ctx, plan)
+	require.ErrorIs(t, err, context.Canceled)
+
+	spec.TestShare, spec.FinishBy, spec.Weight = 40, time.Time{}, 1
+	assert.Equal(t, broadcast.Started{State: broadcast.StateTesting, Repeat: true}, start(t, newClient(t, rdb), spec, csvOf(people(2000))))
+	onceEach(t, rdb, 2000)
+	assert.EqualValues(t, 200, rdb.ZCount(t.Context(), keys.Line("1:bulk:@sale"), "1", "1").Val())
+	assert.Equal(t, []any{"200", "5"}, rdb.HMGet(t.Context(), keys.Broadcast("sale"), "test", "weight").Val())
+	every, err := rdb.HGet(t.Context(), keys.Broadcast("sale"), "every").Int64()
+	require.NoError(t, err)
+	assert.InDelta(t, (97 * time.Hour / 2000).Microseconds(), every, 1e6)
 }
 
 // lossy breaks the connection in place of the answer to some calls of scripts.

@@ -65,6 +65,8 @@ type Status struct {
 	Unknown   int `json:"unknown"`
 	// Rate is how many were sent a second lately: over the last minute or, where the counts are coarser, the last two of them.
 	Rate float64 `json:"rate"`
+	// WaitsUntil is when it may send next, if that is not now: when its time comes or its window opens.
+	WaitsUntil time.Time `json:"waits_until,omitzero"`
 	// ETA is when it comes to its end if it goes on from now as [Forecast] says; zero where that is unknown.
 	ETA time.Time `json:"eta,omitzero"`
 	// Late is how many cannot be messaged before FinishBy or ExpiresAt.
@@ -88,7 +90,7 @@ func (s *Status) Over() bool { return !s.Ended.IsZero() }
 // record is the hash of a broadcast.
 type record struct {
 	name    string
-	created time.Time
+	created time.Time // zero as long as nobody has asked
 	fields  map[string]string
 	spec    settings
 }
@@ -129,10 +131,10 @@ func (r *record) time(field string) time.Time {
 	return time.Time{}
 }
 
-func (r *record) status(created time.Time) *Status {
+func (r *record) status() *Status {
 	s := &Status{
 		Name: r.name, PageID: r.fields["page"], State: State(r.fields["state"]), Why: r.fields["why"],
-		Created: created, Start: r.time("start"), Ended: r.time("ended"),
+		Created: r.created, Start: r.time("start"), Ended: r.time("ended"),
 		Window: r.spec.Window, FinishBy: r.spec.FinishBy, ExpiresAt: r.spec.ExpiresAt, Weight: int(r.number("weight")),
 		People: r.spec.People, Duplicates: r.spec.Duplicates, Bad: r.spec.Bad,
 		Test: int(r.number("test")), Stored: int(r.number("accepted")), Sent: int(r.number("sent")), Failed: int(r.number("failed")),
@@ -222,7 +224,8 @@ func (c *Client) status(ctx context.Context, r *record) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := r.status(time.Unix(int64(created), 0).UTC())
+	r.created = time.Unix(int64(created), 0).UTC()
+	s := r.status()
 	s.Rate = r.rate(now)
 	if s.Over() || s.State == StatePaused || s.State == StateCancelled {
 		return s, nil
@@ -233,5 +236,8 @@ func (c *Client) status(ctx context.Context, r *record) (*Status, error) {
 	}
 	f, err := c.forecast(ctx, pacing, now)
 	s.ETA, s.Late = f.End, f.Late
+	if f.Start.After(now) {
+		s.WaitsUntil = f.Start.UTC()
+	}
 	return s, err
 }
