@@ -194,7 +194,7 @@ func pageText(v pageView) string {
 		row("bulk rate", "%s", configured(r.Bulk))
 		row("media rate", "%s", configured(r.Media))
 		if r.Replies > 0 {
-			row("private replies", "%.4g an hour", 3600*r.Replies)
+			row("private replies", "%.3g an hour", 3600*r.Replies)
 		}
 		if r.Thread > 0 {
 			row("to one person", "one each %s", r.Thread)

@@ -212,7 +212,7 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 	case "media":
 		c.What, c.Change = waits+" for the media rate of "+configured(v.Configured.Media), change("media")
 	case "replies":
-		c.What = fmt.Sprintf("%s for the rate of private replies, %.4g an hour", waits, 3600*v.Configured.Replies)
+		c.What = fmt.Sprintf("%s for the rate of private replies, %.3g an hour", waits, 3600*v.Configured.Replies)
 		c.Change = "replies_per_hour in the configuration; the platform allows 750"
 	case "thread":
 		c.What = fmt.Sprintf("%s for the spacing of their conversations, %v", waits, v.Configured.Thread)
