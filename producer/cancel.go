@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 const (
@@ -24,7 +27,7 @@ const (
 var (
 	//go:embed cancel.lua
 	cancelLua    string
-	cancelScript = redis.NewScript(cancelLua)
+	cancelScript = redis.NewScript(rediskeys.EndsLua + cancelLua)
 )
 
 // CancelResult is what became of a job that was to be cancelled.
@@ -90,51 +93,51 @@ func (p *Producer) CancelKey(ctx context.Context, page, key string) (CancelResul
 // CancelPage cancels all jobs of a page. It works in small steps, so that sending goes on meanwhile; a job that is enqueued
 // while it runs may be cancelled or not. Called again, it goes on where an error stopped it.
 func (p *Producer) CancelPage(ctx context.Context, page string) (CancelCount, error) {
-	return p.cancelAll(ctx, page, func(t task) bool { return t.page == page })
+	c := p.canceller(func(t task) bool { return t.page == page })
+	err := c.passes(ctx, func(l Line, ok bool) bool { return ok && l.PageID == page })
+	return c.count, err
 }
 
 // CancelBroadcast cancels all jobs of a broadcast; only those of one page, if page is not empty. It works as
-// [Producer.CancelPage] does.
+// [Producer.CancelPage] does. Those of its own lines come first. Lines that it shares with other jobs, which may be long, are looked
+// through only if its counts tell that it has more.
 func (p *Producer) CancelBroadcast(ctx context.Context, id, page string) (CancelCount, error) {
-	return p.cancelAll(ctx, page, func(t task) bool {
-		return t.job.Broadcast == id && (page == "" || t.page == page)
+	c := p.canceller(func(t task) bool { return t.job.Broadcast == id && (page == "" || t.page == page) })
+	err := c.passes(ctx, func(l Line, ok bool) bool {
+		return ok && (page == "" || l.PageID == page) && (l.Broadcast == id || l.Lane == LaneBulk && l.Side != "")
 	})
+	if err != nil {
+		return c.count, err
+	}
+	if all, err := p.allAsked(ctx, id, len(c.asked)); err != nil || all {
+		return c.count, err
+	}
+	err = c.passes(ctx, func(l Line, ok bool) bool { return page == "" || ok && l.PageID == page })
+	return c.count, err
 }
 
-// cancelAll looks through all places until it finds no more of those that are wanted: jobs move while it looks.
-func (p *Producer) cancelAll(ctx context.Context, page string, wanted func(task) bool) (CancelCount, error) {
-	c := canceller{p: p, wanted: wanted, asked: map[string]bool{}}
-	for range cancelPasses {
-		before := c.count
-		lines, err := p.linesOf(ctx, page)
-		for _, line := range lines {
-			err = errors.Join(err, c.zset(ctx, p.keys.Line(line)))
-		}
-		err = errors.Join(err,
-			c.zset(ctx, p.keys.Scheduled()), c.zset(ctx, p.keys.Retry()),
-			c.list(ctx, p.keys.Pending()), c.list(ctx, p.keys.Active()))
-		if err != nil {
-			return c.count, fmt.Errorf("cancel: %w", err)
-		}
-		if c.count == before {
-			break
-		}
+// allAsked is true if a broadcast that was made from an audience has no more open jobs than were asked to end. The counts of
+// others do not have what another program enqueued.
+func (p *Producer) allAsked(ctx context.Context, id string, asked int) (bool, error) {
+	got, err := p.rdb.HMGet(ctx, p.keys.Broadcast(id), "page", "accepted",
+		string(Sent), string(Failed), string(Expired), string(Cancelled), string(Unknown)).Result()
+	if err != nil {
+		return false, fmt.Errorf("cancel broadcast %s: %w", id, err)
 	}
-	return c.count, nil
+	open := 0
+	for i, value := range got[1:] {
+		n, _ := strconv.Atoi(text(value)) // Redis counted it
+		if i > 0 {
+			n = -n
+		}
+		open += n
+	}
+	return text(got[0]) != "" && open <= asked, nil
 }
 
-// linesOf names the lines that the jobs of a page may wait in; those of all pages, if page is empty.
-func (p *Producer) linesOf(ctx context.Context, page string) ([]string, error) {
-	if page == "" {
-		return p.rdb.SMembers(ctx, p.keys.Groups()).Result()
-	}
-	var names []string
-	for _, lane := range []Lane{LaneRealtime, LaneBulk} {
-		for _, side := range sides {
-			names = append(names, Line{PageID: page, Lane: lane, Side: side}.String())
-		}
-	}
-	return names, nil
+// canceller makes one for the jobs that are wanted.
+func (p *Producer) canceller(wanted func(task) bool) *canceller {
+	return &canceller{p: p, wanted: wanted, asked: map[string]bool{}}
 }
 
 // canceller cancels those jobs of asynq's collections that are wanted.
@@ -143,6 +146,30 @@ type canceller struct {
 	wanted func(task) bool
 	count  CancelCount
 	asked  map[string]bool // jobs in hand that are counted
+}
+
+// passes looks through some of the lines, and all other places, until it finds no more: jobs move while it looks. in says which
+// lines; ok is false for a group that is none.
+func (c *canceller) passes(ctx context.Context, in func(l Line, ok bool) bool) error {
+	k := c.p.keys
+	for range cancelPasses {
+		before := c.count
+		groups, err := c.p.rdb.SMembers(ctx, k.Groups()).Result()
+		for _, group := range groups {
+			if in(ParseLine(group)) {
+				err = errors.Join(err, c.zset(ctx, k.Line(group)))
+			}
+		}
+		err = errors.Join(err,
+			c.zset(ctx, k.Scheduled()), c.zset(ctx, k.Retry()), c.list(ctx, k.Pending()), c.list(ctx, k.Active()))
+		if err != nil {
+			return fmt.Errorf("cancel: %w", err)
+		}
+		if c.count == before {
+			break
+		}
+	}
+	return nil
 }
 
 // zset goes through a sorted set. SCAN shows whatever is in it all the time, also while members are taken out.

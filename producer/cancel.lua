@@ -9,7 +9,7 @@
 -- KEYS[7] sendpace:{q}:due
 -- KEYS[8] sendpace:{q}:busy
 -- KEYS[9] sendpace:{q}:outcomes                     '<page>:<outcome>' -> count
--- KEYS[10] sendpace:{q}:broadcast:<id>              counts of the job's broadcast; KEYS[9] if it has none
+-- KEYS[10] sendpace:{q}:broadcast:<id>              the job's broadcast; KEYS[9] if it has none
 -- KEYS[11] sendpace:{q}:stream                      outcome records
 -- KEYS[12] sendpace:{q}:parked:<page>:<recipient>   jobs that stepped aside for another one to the same recipient
 -- KEYS[13] the lock of a unique task; only for one
@@ -34,7 +34,8 @@
 --
 -- Invariant: A job that ends here is in none of asynq's collections afterwards but completed, and ends in exactly one outcome,
 -- counted and written to the stream with it. If others stepped aside for it, the first of them is looked at next: it finds
--- that the claim on the recipient is that of an ended job.
+-- that the claim on the recipient is that of an ended job. What its broadcast waits for, the end of its test share or of all jobs,
+-- is noted in the same step.
 
 local h = redis.call('HMGET', KEYS[1], 'state', 'group', 'acc', 'msg', 'mark', 'step', 'ids', 'resent', 'result')
 local state, group = h[1], h[2]
@@ -59,7 +60,8 @@ if sent and type(record) == 'table' and record.outcome == 'sent' then
 end
 
 local t = redis.call('TIME')
-local stamp = string.format('%.0f', t[1] * 1000000 + t[2])
+local now = t[1] * 1000000 + t[2]
+local stamp = string.format('%.0f', now)
 
 local function take_out()
   if state == 'aggregating' then
@@ -110,19 +112,19 @@ local function keep_or_delete()
   redis.call('ZADD', KEYS[6], ARGV[10], ARGV[1])
 end
 
-local function count(kind)
-  redis.call('HINCRBY', KEYS[9], ARGV[4] .. ':' .. kind, 1)
+local function count()
+  local names = h[3] == '1' and {ARGV[6]} or {ARGV[6], 'accepted'}
+  for _, name in ipairs(names) do
+    redis.call('HINCRBY', KEYS[9], ARGV[4] .. ':' .. name, 1)
+  end
   if KEYS[10] ~= KEYS[9] then
-    redis.call('HINCRBY', KEYS[10], kind, 1)
+    count_end(KEYS[10], KEYS[7], ARGV[4], names, now)
   end
 end
 
 take_out()
 keep_or_delete()
 next_in_turn()
-count(ARGV[6])
-if h[3] ~= '1' then
-  count('accepted')
-end
+count()
 redis.call('XADD', KEYS[11], 'MAXLEN', '~', ARGV[9], '*', 'o', ARGV[7])
 return 'cancelled'

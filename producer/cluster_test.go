@@ -74,7 +74,7 @@ func TestScriptsUseOneSlotOfACluster(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(one.ClusterInfo(bg).Val(), "cluster_state:ok")
 	}, 10*time.Second, 20*time.Millisecond)
-	rdb.AddHook(newStrict(t, one, []string{"pace.lua", "enqueue.lua"}, []string{"pace.lua", "get.lua"}, []string{"cancel.lua"}))
+	rdb.AddHook(newStrict(t, one, []string{"pace.lua", "enqueue.lua"}, []string{"pace.lua", "get.lua"}, []string{"rediskeys/ends.lua", "cancel.lua"}))
 	p, err := producer.New(rdb, producer.Config{MaxWaiting: 10, MaxDrain: time.Hour})
 	require.NoError(t, err)
 	require.NoError(t, rdb.Set(bg, keys.Rates("default"), "33501 1116695 100503 0 250000 0 0 0.005", 0).Err())

@@ -26,13 +26,14 @@
 -- Invariant: a key is claimed and its job stored together or not at all, and the job is counted as accepted with them.
 
 -- load counts the jobs of the line and its side lines, and reckons how long they take: all of them at the pace of the lane,
--- and those in a side line at the pace of their class, if that is longer. Beyond 285 years it stops counting: Go could not.
+-- and those in a side line at the pace of their class, if that is longer. The line of a broadcast has no side lines, and counts as
+-- if it had the pace to itself. Beyond 285 years it stops counting: Go could not.
 local function load()
   local rates = ARGV[8] ~= '0' and (redis.call('GET', KEYS[7]) or redis.call('GET', KEYS[8]))
-  local lane = string.match(ARGV[4], '%a+$')
+  local lane, broadcast = string.match(ARGV[4], '^%d+:(%a+)(.*)$')
   local waiting = redis.call('ZCARD', KEYS[2])
   local drain = 0
-  for _, side in ipairs({'media', 'reply', 'later'}) do
+  for _, side in ipairs(broadcast == '' and {'media', 'reply', 'later'} or {}) do
     local n = redis.call('ZCARD', KEYS[2] .. ':' .. side)
     waiting = waiting + n
     drain = math.max(drain, n * interval(rates, lane, side))

@@ -125,7 +125,7 @@ func ExampleProducer_Enqueue_sequence() {
 	receipt, err := p.Enqueue(context.Background(), job,
 		producer.InBroadcast("autumn"), producer.MaxAttempts(3), producer.OnUnknown(producer.NeverResend), producer.Retention(time.Hour))
 	fmt.Println(receipt.Line, err)
-	// Output: 1001:bulk <nil>
+	// Output: 1001:bulk:@autumn <nil>
 }
 
 // A stream of any length takes constant memory.

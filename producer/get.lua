@@ -9,7 +9,7 @@
 --
 -- Returns {state, message, line, place, at, cancel, result, eta, stop}: as asynq names the state; the place in the line, from 1,
 -- 0 outside of the lines; at, in unix seconds, for a scheduled or retried job; eta, in us, when the job's turn comes, 0 if that is
--- not known; stop, 'pause' or 'hold'. Empty for what there is not. Nil if there is no job.
+-- not known; stop, 'pause', 'hold' or 'broadcast'. Empty for what there is not. Nil if there is no job.
 
 local h = redis.call('HMGET', KEYS[1], 'state', 'msg', 'group', 'line', 'cancel', 'result')
 local state = h[1]
@@ -21,26 +21,40 @@ end
 -- a date can hold.
 local CENTURY = 100 * 365 * 86400 * 1000000
 
--- forecast returns when the turn of a job in a line comes, and what stops its page.
+-- plan reads what a broadcast has set: how long until it starts and the interval of its own pace, in us, and what stops it. The
+-- interval is nil where it does not tell when a turn comes: in a window of the day, and while a test share is out.
+local function plan(broadcast, now)
+  if broadcast == '' then
+    return 0, 0, ''
+  end
+  local h = redis.call('HMGET', ARGV[3] .. 'broadcast:' .. broadcast, 'state', 'start', 'every', 'window')
+  local state = h[1] or 'running'
+  local every = state == 'running' and not h[4] and tonumber(h[3] or 0) or nil
+  return math.max(0, tonumber(h[2] or 0) - now), every, (state == 'running' or state == 'testing') and '' or 'broadcast'
+end
+
+-- forecast returns when the turn of a job in a line comes, and what stops its page, or its broadcast.
 local function forecast(line, place)
-  local page, lane, side = string.match(line, '^(%d+):(%a+):?(%a*)$')
+  local page, lane, side, broadcast = string.match(line, '^(%d+):(%a+):?(%a*)@?(.*)$')
   if not page then
     return 0, ''
   end
+  local t = redis.call('TIME')
+  local now = t[1] * 1000000 + t[2]
   local app, own = redis.call('PTTL', ARGV[3] .. 'pause:app'), redis.call('PTTL', ARGV[3] .. 'pause:' .. page)
   if app == -1 or own == -1 then
     return 0, 'hold'
   end
   local left = math.max(app, own, 0) * 1000
-  local stop = left > 0 and 'pause' or ''
+  local to_start, least, stop = plan(broadcast, now)
+  if left > 0 then stop = 'pause' end
   local rates = redis.call('GET', ARGV[3] .. 'rates:' .. page) or redis.call('GET', ARGV[3] .. 'rates:default')
   local every = interval(rates, lane, side)
-  local wait = left + place * every
-  if every == 0 or place == 0 or wait > CENTURY then
+  local wait = math.max(left, to_start) + place * math.max(every, least or 0)
+  if every == 0 or place == 0 or not least or wait > CENTURY then
     return 0, stop
   end
-  local t = redis.call('TIME')
-  return t[1] * 1000000 + t[2] + wait, stop
+  return now + wait, stop
 end
 
 local line, place, at, eta, stop = h[3] or '', 0, '', 0, ''

@@ -12,12 +12,16 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 )
 
-// Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line. Workers take those that something
-// else than the lane's turn holds up aside into a side line, so that the others can go ahead.
+// Line names waiting jobs of one page and lane. Jobs are enqueued into the lane's own line, those of a broadcast in the bulk lane
+// into the broadcast's. Workers take those that something else than their line's turn holds up aside into a side line of the lane,
+// so that the others can go ahead.
 type Line struct {
 	PageID string
 	Lane   Lane
-	Side   Side
+	// Side is empty for a line that jobs are enqueued into.
+	Side Side
+	// Broadcast is whose line it is; empty for all others. A broadcast has a line in the bulk lane alone, and no side lines.
+	Broadcast string
 }
 
 // Side is which side line of its lane a line is; empty for the lane's own.
@@ -34,11 +38,15 @@ const (
 
 var sides = []Side{"", SideMedia, SideReply, SideLater}
 
-// String is the asynq group of the line: "<page>:<lane>", with ":<side>" behind it for a side line.
+// String is the asynq group of the line: "<page>:<lane>", with ":<side>" behind it for a side line, and ":@<broadcast>" for one of
+// a broadcast.
 func (l Line) String() string {
 	s := l.PageID + ":" + string(l.Lane)
-	if l.Side != "" {
+	switch {
+	case l.Side != "":
 		s += ":" + string(l.Side)
+	case l.Broadcast != "":
+		s += ":@" + l.Broadcast
 	}
 	return s
 }
@@ -46,11 +54,17 @@ func (l Line) String() string {
 // ParseLine reads the name of a line. ok is false for a group that is none.
 func ParseLine(group string) (l Line, ok bool) {
 	page, rest, _ := strings.Cut(group, ":")
-	lane, side, aside := strings.Cut(rest, ":")
-	l = Line{PageID: page, Lane: Lane(lane), Side: Side(side)}
-	ok = validPageID(page) && (l.Lane == LaneRealtime || l.Lane == LaneBulk) &&
-		slices.Contains(sides, l.Side) && aside == (side != "")
-	return l, ok
+	lane, part, parted := strings.Cut(rest, ":")
+	l = Line{PageID: page, Lane: Lane(lane)}
+	if !validPageID(page) || l.Lane != LaneRealtime && l.Lane != LaneBulk {
+		return l, false
+	}
+	if name, ok := strings.CutPrefix(part, "@"); ok {
+		l.Broadcast = name
+		return l, l.Lane == LaneBulk && broadcastID.MatchString(name)
+	}
+	l.Side = Side(part)
+	return l, slices.Contains(sides, l.Side) && parted == (part != "")
 }
 
 // Class is what a job's limits depend on beside its lane. It stands in the job's id.
@@ -124,8 +138,12 @@ func (j Job) route(reqs []*sendapi.Request) Route {
 	if lane != LaneRealtime && lane != LaneBulk {
 		lane = laneOf(reqs)
 	}
+	line := Line{PageID: j.PageID, Lane: lane}
+	if lane == LaneBulk && broadcastID.MatchString(j.Broadcast) {
+		line.Broadcast = j.Broadcast
+	}
 	return Route{
-		Line:      Line{PageID: j.PageID, Lane: lane},
+		Line:      line,
 		Class:     classOf(reqs),
 		Recipient: RecipientHash(j.PageID, reqs[0].Recipient.Address()),
 	}

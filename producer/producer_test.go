@@ -119,6 +119,9 @@ func TestLinesClassesAndUnknownFields(t *testing.T) {
 		{"an answer", `"request":` + answer, "1:realtime", "-"},
 		{"a sender action", `"request":` + typing, "1:realtime", "-"},
 		{"an answer that can wait", `"lane":"bulk","request":` + answer, "1:bulk", "-"},
+		{"of a broadcast", `"broadcast":"sale","request":` + update, "1:bulk:@sale", "-"},
+		{"an answer of a broadcast", `"broadcast":"sale","request":` + answer, "1:realtime", "-"},
+		{"a video of a broadcast", `"broadcast":"sale","request":{"recipient":{"id":"2"},` + media, "1:bulk:@sale", "m"},
 		{"a video", `"request":{"recipient":{"id":"2"},` + media, "1:bulk", "m"},
 		{"an image", `"request":{"recipient":{"id":"2"},"message":{"attachment":{"type":"image","payload":{"url":"https://a.b/c"}}}}`,
 			"1:bulk", "-"},
@@ -157,12 +160,17 @@ func TestLinesClassesAndUnknownFields(t *testing.T) {
 
 func TestParseLine(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"1:bulk", "1:realtime", "23:bulk:media", "23:realtime:reply", "23:bulk:later"} {
+	for _, name := range []string{
+		"1:bulk", "1:realtime", "23:bulk:media", "23:realtime:reply", "23:bulk:later", "1:bulk:@spring_sale-2.0", "1:bulk:@media",
+	} {
 		line, ok := producer.ParseLine(name)
 		assert.True(t, ok, name)
 		assert.Equal(t, name, line.String())
 	}
-	for _, name := range []string{"", "1", "x:bulk", "1:fast", "1:bulk:", "1:bulk:x", "1:bulk:media:x", ":bulk"} {
+	for _, name := range []string{
+		"", "1", "x:bulk", "1:fast", "1:bulk:", "1:bulk:x", "1:bulk:media:x", ":bulk",
+		"1:realtime:@x", "1:bulk:@", "1:bulk:@a b", "1:bulk:@x:media", "1:bulk:@" + strings.Repeat("x", 65),
+	} {
 		_, ok := producer.ParseLine(name)
 		assert.False(t, ok, name)
 	}

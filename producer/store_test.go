@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -167,7 +168,7 @@ func TestACallThatRedisGetsTwiceStoresOnce(t *testing.T) {
 			require.NoError(t, err)
 			assert.False(t, receipt.Repeat)
 		}
-		assert.EqualValues(t, 2, rdb.ZCard(ctx, keys.Line("1:bulk")).Val())
+		assert.EqualValues(t, 2, rdb.ZCard(ctx, keys.Line("1:bulk:@b")).Val())
 		assert.Equal(t, "2", rdb.HGet(ctx, keys.Outcomes(), "1:accepted").Val())
 		assert.Equal(t, map[string]string{"accepted": "2"}, rdb.HGetAll(ctx, keys.Broadcast("b")).Val())
 	})
@@ -193,7 +194,7 @@ func TestAFullLineRefusesWithFigures(t *testing.T) {
 		rdb.ZAdd(ctx, keys.Line("1:bulk:media"), redis.Z{Member: "a job that waits in a side line"})
 		before := rdb.Keys(ctx, "*").Val()
 
-		_, err = p.Enqueue(ctx, text("1", "9", "x"), producer.Key("9"), producer.InBroadcast("b"))
+		_, err = p.Enqueue(ctx, text("1", "9", "x"), producer.Key("9"))
 		var full *producer.LineFullError
 		require.ErrorAs(t, err, &full)
 		assert.ErrorIs(t, err, producer.ErrLineFull)
@@ -202,6 +203,10 @@ func TestAFullLineRefusesWithFigures(t *testing.T) {
 		}, *full)
 		assert.ElementsMatch(t, before, rdb.Keys(ctx, "*").Val(), "something was written for a refused job")
 
+		for i := range 4 {
+			_, err = p.Enqueue(ctx, text("1", "9", "x"), producer.InBroadcast("b"))
+			assert.Equal(t, i == 3, errors.Is(err, producer.ErrLineFull), "a broadcast has a line of its own, bounded alike")
+		}
 		repeat, err := p.Enqueue(ctx, text("1", "0", "x"), producer.Key("0"))
 		require.NoError(t, err, "a repeat needs no room")
 		assert.True(t, repeat.Repeat)

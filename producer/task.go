@@ -38,7 +38,7 @@ const (
 	StateEnded State = "ended"
 )
 
-// Stop is what keeps a page from sending.
+// Stop is what keeps a page, or a broadcast, from sending.
 type Stop string
 
 const (
@@ -46,6 +46,8 @@ const (
 	StopPause Stop = "pause"
 	// StopHold is for a hold, of the page or of all pages: a person has to end it.
 	StopHold Stop = "hold"
+	// StopBroadcast is for a broadcast that is paused or cancelled, or whose audience is still being stored.
+	StopBroadcast Stop = "broadcast"
 )
 
 // states are asynq's, by their names in a task.
@@ -66,10 +68,11 @@ type JobInfo struct {
 	// stand behind all that can go.
 	Place int64
 	// ETA is when its turn comes at the latest, if its page is sent at the configured pace from now, or from the end of its
-	// pause, on. Jobs of the other lane and of side lines are not reckoned with, nor are daily budgets and a pace that is slowed
-	// down. Zero outside of the lines, on a page that is held, as long as no worker has set the pace, and beyond a century.
+	// pause, on. Jobs of other lines are not reckoned with, nor are daily budgets and a pace that is slowed down. Zero outside of
+	// the lines, on a page that is held, as long as no worker has set the pace, and beyond a century; and for a job of a broadcast
+	// that is stopped, sends its test share, or sends in a window of the day alone.
 	ETA time.Time
-	// Stopped is what keeps the page of a job in a line from sending; empty if nothing does.
+	// Stopped is what keeps the page, or the broadcast, of a job in a line from sending; empty if nothing does.
 	Stopped Stop
 	// At is when a scheduled or retrying job is wanted again; zero for all others.
 	At time.Time

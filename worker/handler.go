@@ -91,6 +91,7 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	case pace.Go:
 		h.send(ctx, d, page)
 	case pace.Back:
+		h.unused(ctx, d)
 		h.settle(ctx, d, pace.Settlement{Outcome: d.outcome(""), Where: d.permit.Where})
 	case pace.Gone:
 		h.unused(ctx, d)

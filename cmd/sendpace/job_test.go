@@ -42,8 +42,8 @@ func TestJobShow(t *testing.T) {
 	assert.Equal(t, "job              "+id+"\n"+strings.Repeat("─", 54)+`
 state            waiting
 page             1001
-line             1001:bulk
-place in line    2
+line             1001:bulk:@sale
+place in line    1
 broadcast        sale
 key              order-17
 failed attempts  0
@@ -51,7 +51,7 @@ failed attempts  0
 	got = on(url, "job", "show", id, "--json")
 	var v jobView
 	require.NoError(t, json.Unmarshal([]byte(got.out), &v), got.out)
-	assert.Equal(t, []any{producer.StateWaiting, "1001:bulk", int64(2)}, []any{v.State, v.Line, v.Place})
+	assert.Equal(t, []any{producer.StateWaiting, "1001:bulk:@sale", int64(1)}, []any{v.State, v.Line, v.Place})
 	assert.Contains(t, string(v.Job.Request), "private words")
 
 	require.Equal(t, 0, on(url, "job", "cancel", id).code)

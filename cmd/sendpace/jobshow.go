@@ -100,7 +100,11 @@ func jobText(i producer.JobInfo) string {
 	if !i.ETA.IsZero() {
 		row("expected by (UTC)", stamp(i.ETA))
 	}
-	row("its page is stopped by", string(i.Stopped))
+	if i.Stopped == producer.StopBroadcast {
+		row("its broadcast is", "stopped")
+	} else {
+		row("its page is stopped by", string(i.Stopped))
+	}
 	if !i.At.IsZero() {
 		row("wanted at (UTC)", stamp(i.At))
 	}

@@ -77,10 +77,20 @@ func (q *Queue) Jobs() []producer.JobInfo {
 	return q.get(ids)
 }
 
-// Line are the jobs that wait in a line, in the order in which they would be sent.
+// Line are the jobs that wait in the line of a lane, in the order in which they would be sent. Those of a broadcast wait in its own.
 func (q *Queue) Line(page string, lane producer.Lane) []producer.JobInfo {
 	q.t.Helper()
-	line := producer.Line{PageID: page, Lane: lane}
+	return q.waiting(producer.Line{PageID: page, Lane: lane})
+}
+
+// Broadcast are the jobs that wait in the line of a broadcast, in the order in which they would be sent.
+func (q *Queue) Broadcast(page, id string) []producer.JobInfo {
+	q.t.Helper()
+	return q.waiting(producer.Line{PageID: page, Lane: producer.LaneBulk, Broadcast: id})
+}
+
+func (q *Queue) waiting(line producer.Line) []producer.JobInfo {
+	q.t.Helper()
 	ids, err := q.Redis.ZRange(context.Background(), q.keys.Line(line.String()), 0, -1).Result()
 	q.must(err)
 	return q.get(ids)

@@ -53,6 +53,9 @@ func TestJobsComeInTheirOrder(t *testing.T) {
 	assert.Equal(t, []string{c}, ids(q.Line("4", producer.LaneRealtime)))
 	assert.Empty(t, q.Line("4", producer.LaneBulk), "it waits for its time")
 	last := q.Jobs()[3]
+	e := enqueue(t, q, message("1", "6"), producer.InBroadcast("sale"))
+	assert.Equal(t, []string{a, d}, ids(q.Line("1", producer.LaneBulk)))
+	assert.Equal(t, []string{e}, ids(q.Broadcast("1", "sale")))
 	assert.Equal(t, producer.StateWaiting, last.State)
 	assert.EqualValues(t, 2, last.Place)
 	assert.Equal(t, map[string]any{"order": "17"}, last.Job.Meta)

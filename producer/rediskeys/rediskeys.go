@@ -3,6 +3,13 @@
 // Sendpace; applications need none of it.
 package rediskeys
 
+import _ "embed" // the script is a file, so that it reads as Lua
+
+// EndsLua is put before the scripts that end jobs: its count_end counts an end in the job's broadcast.
+//
+//go:embed ends.lua
+var EndsLua string
+
 // Keys are the keys of one queue.
 type Keys struct {
 	// Queue is the asynq queue's name.
@@ -87,8 +94,15 @@ func (k Keys) Lookout() string { return k.Own("lookout") }
 // Outcomes is the hash of counts by "<page>:<outcome>".
 func (k Keys) Outcomes() string { return k.Own("outcomes") }
 
-// Broadcast is the hash of counts of one broadcast by outcome.
+// Broadcast is the hash of one broadcast: its counts by outcome, and how it is to be sent. An empty id gives the prefix of all.
 func (k Keys) Broadcast(id string) string { return k.Own("broadcast:") + id }
+
+// Broadcasts is the sorted set of the names of the broadcasts that were made from an audience, by the time, in unix seconds, that
+// they were made.
+func (k Keys) Broadcasts() string { return k.Own("broadcasts") }
+
+// Shares holds how far each line of a page's bulk lane has come with its part of the pace, where broadcasts share it.
+func (k Keys) Shares(page string) string { return k.Own("shares:") + page }
 
 // Stream is the stream of outcome records.
 func (k Keys) Stream() string { return k.Own("stream") }

@@ -28,7 +28,7 @@
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
-local page, lane, side = parse_line(ARGV[4])
+local page, lane, side, broadcast = parse_line(ARGV[4])
 
 if redis.call('HGET', KEYS[4], 'owner') ~= ARGV[10] then
   return {stamp, 'gone'}
@@ -54,7 +54,13 @@ end
 local before = redis.call('HGET', KEYS[2], page .. ':' .. ARGV[5]) == ARGV[3]
 local names = limits_of(lane, side, ARGV[9])
 local slot = math.max(next_slot(v, names, now), thread_free(ARGV[2], page, v, ARGV[5]))
+local b = broadcast and read_broadcast(ARGV[2] .. 'broadcast:' .. broadcast)
 local stands = v.app_paused or v.paused or probing(v.app, now) or probing(v.own, now)
+if b then
+  slot = math.max(slot, b.last + b.every)
+  -- Only its own line tells whether a job that was not handed out before is of the test share.
+  stands = stands or opens(b, slot) ~= slot or b.state == 'testing' and not before
+end
 if stands or slot > horizon or rooms(ARGV[2], page, v, slot) > slot then
   return {stamp, before and 'head' or 'tail', '0'}
 end
@@ -67,4 +73,5 @@ if not before then
   end
 end
 charge(ARGV[2], page, v, names, ARGV[5], slot, now)
+use_turn(ARGV[2], page, v.shares, ARGV[4], b, slot)
 return {stamp, 'slot', string.format('%.0f', slot)}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -293,7 +294,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
 		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
-		"permit": libLua + permitLua, "settle": libLua + settleLua, "beat": beatLua, "reap": reapLua,
+		"permit": libLua + permitLua, "settle": libLua + rediskeys.EndsLua + settleLua, "beat": beatLua, "reap": reapLua,
 		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
 		"rates": ratesLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
 	} {

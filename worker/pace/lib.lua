@@ -3,29 +3,45 @@
 
 -- The score of a job in its line says where it stands: 0 for one that was handed out before and came back, asynq's time
 -- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside. In a later line it is the
--- time from which on the job may be sent, in seconds. PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
+-- time from which on the job may be sent, in seconds. In the line of a broadcast it is 1 for the jobs of its test share, and
+-- RELEASED for one that came back and let go of its recipient's claim, because its broadcast does not send.
+-- PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
 local PARKED = 2 ^ 34
+local RELEASED = 0.5
+local TEST = 1
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
 -- How long a line in which all have stepped aside is left alone, in us. A job that joins it may not be noticed sooner.
 local PARKED_LINE = 100 * 1000
 
--- parse_line splits '<page>:<lane>[:<side>]'. A group that is no line counts as a bulk line of a page of that name. Side lines
--- hold jobs that stepped out of the lane's line, with the claim of their recipient, until what held them up lets them go:
--- media and reply, a limit of their class; later, the spacing of their conversation. Other clients may enqueue into media.
+local function starts_with(text, start)
+  return string.sub(text, 1, #start) == start
+end
+
+-- broadcast_line is the line of a broadcast at a page.
+local function broadcast_line(page, broadcast)
+  return page .. ':bulk:@' .. broadcast
+end
+
+-- parse_line splits '<page>:<lane>[:<side>]' and '<page>:bulk:@<broadcast>' into page, lane, side and broadcast. A group that is no
+-- line counts as a bulk line of a page of that name. Side lines hold jobs that stepped out of a line of the lane, with the claim
+-- of their recipient, until what held them up lets them go: media and reply, a limit of their class; later, the spacing of their
+-- conversation. Other clients may enqueue into media.
 local function parse_line(line)
   local page, lane, rest = string.match(line, '^(%d+):(%a+)(.*)$')
   if page and (lane == 'bulk' or lane == 'realtime') then
-    local side = string.match(rest, '^:(%a+)$')
+    local side, broadcast = string.match(rest, '^:(%a+)$'), string.match(rest, '^:@([%w_.-]+)$')
     if rest == '' or side == 'media' or side == 'reply' or side == 'later' then
       return page, lane, side
+    elseif lane == 'bulk' and broadcast and #broadcast <= 64 then
+      return page, lane, nil, broadcast
     end
   end
   return line, 'bulk', nil
 end
 
--- address reads the lane's line from the start of a task message, as asynq encodes it: field 1, the type, field 2, the payload.
--- It returns nil for a payload that does not begin as the producer writes it.
+-- address reads the line that a job is enqueued into from the start of a task message, as asynq encodes it: field 1, the type,
+-- field 2, the payload. It returns nil for a payload that does not begin as the producer writes it.
 local function address(msg)
   local head = '\10\13sendpace:send\18'
   if string.sub(msg, 1, #head) ~= head then
@@ -33,10 +49,12 @@ local function address(msg)
   end
   local at = #head + 1
   while (string.byte(msg, at) or 0) >= 128 do at = at + 1 end -- the payload's length
-  local page, lane = string.match(string.sub(msg, at + 1, at + 100), '^{"page_id":"(%d+)","lane":"(%a+)"')
-  if lane == 'bulk' or lane == 'realtime' then
-    return page .. ':' .. lane
+  local page, lane, rest = string.match(string.sub(msg, at + 1, at + 200), '^{"page_id":"(%d+)","lane":"(%a+)"(.*)$')
+  if lane ~= 'bulk' and lane ~= 'realtime' then
+    return nil
   end
+  local broadcast = lane == 'bulk' and string.match(rest, '^,"broadcast":"([%w_.-]+)"')
+  return broadcast and broadcast_line(page, broadcast) or page .. ':' .. lane
 end
 
 -- recipient_of returns the recipient's hash in a job's id, or nil if the id is not of our making.
@@ -52,11 +70,13 @@ local function class_of(id)
   return class or '-'
 end
 
--- home_of returns the line that a job goes back to. Where the id does not tell the class, only the line does.
-local function home_of(line, id)
+-- home_of returns the line that a job goes back to: of one that stepped aside that of its broadcast, or of its lane. Where the id
+-- does not tell the class, only the line does.
+local function home_of(line, id, msg)
   local page, lane, side = parse_line(line)
   if side == 'later' or side and class_of(id) ~= '-' then
-    return page .. ':' .. lane
+    local home, told = page .. ':' .. lane, address(msg)
+    return told and starts_with(told, home .. ':@') and told or home
   end
   return line
 end
@@ -132,10 +152,6 @@ local function sync_lines(groups, due, stamp)
   for line in pairs(new) do
     redis.call('ZADD', due, stamp, line)
   end
-end
-
-local function starts_with(text, start)
-  return string.sub(text, 1, #start) == start
 end
 
 -- sent_record is true for the outcome record of a job that was sent. The result of a task that failed once and was run

@@ -1,4 +1,4 @@
--- limits is put before every other script of this package, after lib. It holds what a page may send and when: the rates of
+-- limits is put before every other script of this package, after lib and broadcasts. It holds what a page may send and when: the rates of
 -- its lines, the spacing of a conversation, the budget of a day, and the pace that adapts below the rates.
 --
 -- Of each rate the last slot that was taken is kept, not the next one that is free: that follows from the interval as it is
@@ -67,7 +67,8 @@ local function look(prefix, page, now)
   -- A group that is no line has a name of any kind; it has the rates of others.
   local field = string.match(page, '^%d+$') or 'default'
   local r = redis.call('MGET', prefix .. 'pause:app', prefix .. 'pause:' .. page, prefix .. 'slots:' .. page,
-    prefix .. 'adapt:app', prefix .. 'adapt:' .. page, prefix .. 'rates:' .. field, prefix .. 'rates:default')
+    prefix .. 'adapt:app', prefix .. 'adapt:' .. page, prefix .. 'rates:' .. field, prefix .. 'rates:default',
+    prefix .. 'shares:' .. page)
   local rates = {string.match(r[6] or r[7] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ')}
   if not rates[1] then
     error('sendpace: no rates for page ' .. page .. ' in ' .. prefix .. 'rates:default')
@@ -76,7 +77,7 @@ local function look(prefix, page, now)
   local v = {
     app_paused = r[1], paused = r[2], app = read_adapt(r[4]), own = read_adapt(r[5]), last = {}, every = {},
     span = tonumber(slots[5]) or 0, count = tonumber(slots[6]) or 0, before = tonumber(slots[7]) or 0,
-    thread = tonumber(rates[5]), budget = tonumber(rates[6]), app_budget = tonumber(rates[7]),
+    shares = read_shares(r[8]), thread = tonumber(rates[5]), budget = tonumber(rates[6]), app_budget = tonumber(rates[7]),
   }
   v.share = math.min(share(v.app, now), share(v.own, now))
   for i, name in ipairs(LIMITS) do
@@ -209,7 +210,11 @@ local function probing(a, now)
 end
 
 -- look_again makes the lines of a page due now.
-local function look_again(due, page, stamp)
+local function look_again(due, shares, page, stamp)
+  local shared = read_shares(redis.call('GET', shares))
+  for line in pairs(shared and shared.pass or {}) do
+    redis.call('ZADD', due, 'XX', stamp, line)
+  end
   for _, lane in ipairs({'realtime', 'bulk'}) do
     for _, side in ipairs({'', ':media', ':reply', ':later'}) do
       redis.call('ZADD', due, 'XX', stamp, page .. ':' .. lane .. side)
@@ -249,7 +254,7 @@ local function adapt_on_settle(prefix, page, ok, usage_page, usage_app, now)
   local texts = redis.call('MGET', prefix .. 'adapt:app', prefix .. 'adapt:' .. page)
   adapt_scope(prefix, 'app', texts[1], tonumber(ok) == 1, tonumber(usage_app), now)
   if adapt_scope(prefix, page, texts[2], tonumber(ok) == 1, tonumber(usage_page), now) then
-    look_again(prefix .. 'due', page, string.format('%.0f', now))
+    look_again(prefix .. 'due', prefix .. 'shares:' .. page, page, string.format('%.0f', now))
   end
 end
 
@@ -257,7 +262,7 @@ end
 local function adapt_on_pause(prefix, scope, now)
   local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
   if probing(a, now) then
-    look_again(prefix .. 'due', scope, string.format('%.0f', now))
+    look_again(prefix .. 'due', prefix .. 'shares:' .. scope, scope, string.format('%.0f', now))
   end
   if climbing(a, now) then
     a.from = math.max(LOWEST_START, math.floor(a.from / 2))

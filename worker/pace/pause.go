@@ -67,7 +67,7 @@ func (p *Pacer) release(ctx context.Context, scope string, tokenOnly bool) (bool
 	}
 	k := p.keys
 	n, err := releaseScript.Run(ctx, p.rdb,
-		[]string{k.Pause(scope), k.Strikes(scope), k.Due(), k.Tokenless()}, scope, flag).Int64()
+		[]string{k.Pause(scope), k.Strikes(scope), k.Due(), k.Tokenless(), k.Shares(scope)}, scope, flag).Int64()
 	if err != nil {
 		return false, fmt.Errorf("pace: release %s: %w", scope, err)
 	}

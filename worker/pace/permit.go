@@ -61,14 +61,21 @@ type Ask struct {
 // subject to, belongs to another line from now on: a slot that it has there is not its own. Await and Settle come after it.
 func (h *Hand) Place(r producer.Route) {
 	want := r.Line
-	if !tellsClass(h.ID) {
-		want.Side = sideOf(r.Class)
+	if side := sideOf(r.Class); side != "" && !tellsClass(h.ID) {
+		want.Side, want.Broadcast = side, ""
 	}
-	if h.line == want.String() || want.Side == "" && strings.HasPrefix(h.line, want.String()+":") {
+	if at, ok := producer.ParseLine(h.line); ok && fits(at, want) {
 		return
 	}
 	h.moved, h.slot = want.String(), 0
 	h.line = h.moved
+}
+
+// fits is true if the limits of a line are all that a job is subject to that belongs to another one. A job of a broadcast may
+// come from the lane's own line, into which older versions put it.
+func fits(line, want producer.Line) bool {
+	return line.PageID == want.PageID && line.Lane == want.Lane &&
+		(want.Side == "" || want.Side == line.Side) && (line.Broadcast == "" || line.Broadcast == want.Broadcast)
 }
 
 // Await waits for the job's slot, and asks then whether it may still be sent. A job that came without a slot gets one if
@@ -158,11 +165,16 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		suppress = 1
 	}
 	k := p.keys
-	got, err := readReply(permitScript.Run(ctx, p.rdb,
-		[]string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page)},
-		h.token, unanswered, a.Route.Recipient, suppress, h.moved))
+	keys := []string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page)}
+	if b := a.Route.Line.Broadcast; b != "" {
+		keys = append(keys, k.Broadcast(b))
+	}
+	got, err := readReply(permitScript.Run(ctx, p.rdb, keys, h.token, unanswered, a.Route.Recipient, suppress, h.moved, h.slot))
 	if err == nil {
 		p.clock.observe(got.now, time.Now())
+		if got.verb == "rests" {
+			h.moved = a.Route.Line.String() // also if it came from another line, which would hand it out again
+		}
 		var res Permit
 		if res, err = got.permit(); err == nil {
 			return res, nil
@@ -191,6 +203,8 @@ func (r reply) permit() (Permit, error) {
 		err = json.Unmarshal([]byte(r.args[0]), &res.Known)
 	case "paused":
 		res = Permit{Verdict: Back, Where: Head, Why: "the page is paused"}
+	case "rests":
+		res = Permit{Verdict: Back, Where: Head, Why: "its broadcast does not send now"}
 	}
 	if ids != "" {
 		err = json.Unmarshal([]byte(ids), &res.MessageIDs)

@@ -5,17 +5,20 @@
 -- KEYS[2] sendpace:{q}:pause:app
 -- KEYS[3] sendpace:{q}:pause:<page>
 -- KEYS[4] sendpace:{q}:suppressed:<page>   recipient -> us until which nothing is sent to it
+-- KEYS[5] sendpace:{q}:broadcast:<id>      how the job's broadcast is to be sent; only for one that has a line of its own
 -- ARGV[1] token of the hand
 -- ARGV[2] 'resend' or 'never': what to do where an earlier send has no known answer
 -- ARGV[3] recipient, as a hash
 -- ARGV[4] 1: refuse suppressed recipients
 -- ARGV[5] line, where the task does not say right where it goes back to; else empty
+-- ARGV[6] the job's slot, us
 --
 -- Returns {now, 'go', step, resent, ids}  send the step; resent times its answer was not known before; ids: messages so far
 --         {now, 'gone'}                   the job is not in this hand any more
 --         {now, 'known', record}          it was sent: an earlier hand learned its answer too late to end it
 --         {now, 'cancelled'}              its cancellation was asked for
 --         {now, 'paused'}                 the page, or the app, does not send
+--         {now, 'rests'}                  its broadcast does not send: it is paused, or its time has not come or is over
 --         {now, 'suppressed'}             its recipient cannot be reached
 --         {now, 'unknown', ids}           an earlier hand's send has no known answer, and must not be repeated
 --
@@ -41,6 +44,12 @@ end
 local paused = redis.call('MGET', KEYS[2], KEYS[3])
 if paused[1] or paused[2] then
   return {stamp, 'paused'}
+end
+if KEYS[5] then
+  local at = math.max(now, ARGV[6])
+  if opens(read_broadcast(KEYS[5]), at) ~= at then
+    return {stamp, 'rests'}
+  end
 end
 if ARGV[4] == '1' and tonumber(redis.call('ZSCORE', KEYS[4], ARGV[3]) or 0) > now then
   return {stamp, 'suppressed'}

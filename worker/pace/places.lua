@@ -41,8 +41,9 @@ local function listed(id)
   return lists[id] or {}
 end
 
-local function places(id, page, group)
-  local where, lines = {}, {[group or ''] = true, [line_of(ARGV[3])] = true}
+-- places lists the keys that have an id. lines has the names of lines that it may be in, beside those of the lanes.
+local function places(id, page, lines)
+  local where = {}
   for _, key in ipairs(listed(id)) do
     table.insert(where, key)
   end
@@ -76,8 +77,9 @@ for i = 4, #ARGV do
   local id = ARGV[i]
   local h = redis.call('HMGET', ARGV[1] .. id, 'state', 'msg', 'group', 'line')
   if h[1] then
-    local page = parse_line(h[2] and address(h[2]) or h[4] or h[3] or '')
-    local where = places(id, page, h[3])
+    local home = h[2] and address(h[2]) or h[4] or ''
+    local page = parse_line(home ~= '' and home or h[3] or '')
+    local where = places(id, page, {[home] = true, [h[4] or ''] = true, [h[3] or ''] = true, [line_of(ARGV[3])] = true})
     if #where ~= 1 then
       report(id, #where == 0 and 'lost' or 'doubled', page, table.concat(where, ' '))
     end

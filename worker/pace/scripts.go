@@ -6,11 +6,15 @@ import (
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 var (
 	//go:embed lib.lua
 	linesLua string
+	//go:embed broadcasts.lua
+	broadcastsLua string
 	//go:embed limits.lua
 	limitsLua string
 	//go:embed take.lua
@@ -46,7 +50,7 @@ var (
 )
 
 // libLua is what the scripts share.
-var libLua = linesLua + limitsLua
+var libLua = linesLua + broadcastsLua + limitsLua
 
 var (
 	takeScript    = redis.NewScript(libLua + takeLua)
@@ -54,7 +58,7 @@ var (
 	lateScript    = redis.NewScript(libLua + lateLua)
 	unusedScript  = redis.NewScript(libLua + unusedLua)
 	permitScript  = redis.NewScript(libLua + permitLua)
-	settleScript  = redis.NewScript(libLua + settleLua)
+	settleScript  = redis.NewScript(libLua + rediskeys.EndsLua + settleLua)
 	beatScript    = redis.NewScript(beatLua)
 	reapScript    = redis.NewScript(reapLua)
 	pauseScript   = redis.NewScript(libLua + pauseLua)
@@ -76,7 +80,7 @@ type reply struct {
 // arity is how many values follow each verb.
 var arity = map[string]int{
 	"job": 6, "task": 2, "slot": 1, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
-	"go": 3, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1,
+	"go": 3, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1, "rests": 0,
 }
 
 // readReply is the one place where a script's answer is decoded.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
@@ -24,6 +25,8 @@ const (
 	settleTimeout = 5 * time.Second
 	// longestSettlePause bounds the pause between two tries.
 	longestSettlePause = 2 * time.Second
+	// longestWhy bounds what is kept of the text of a failure beside the counts of a broadcast, in bytes.
+	longestWhy = 300
 )
 
 // Where is where in its line a job goes that does not end.
@@ -144,6 +147,8 @@ type decision struct {
 	Recipient    string               `json:"recipient"`
 	Line         string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
 	Broadcast    string               `json:"broadcast,omitempty"`
+	Code         string               `json:"code,omitempty"` // '<code>/<subcode>' of a failure
+	Why          string               `json:"why,omitempty"`  // what it says
 	Counted      bool                 `json:"counted"`
 	Unknown      bool                 `json:"unknown"`
 	Step         string               `json:"step,omitempty"`
@@ -208,6 +213,9 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,
 		Counted: s.Counted, Unknown: s.Unknown, Suppress: s.Suppress.Microseconds(),
 	}
+	if o.Kind == producer.Failed && o.Broadcast != "" {
+		d.Code, d.Why = fmt.Sprintf("%d/%d", o.Code, o.Subcode), firstBytes(o.Reason, longestWhy)
+	}
 	if s.Step > 0 {
 		ids, _ := json.Marshal(o.MessageIDs) // texts can always be encoded
 		d.Step, d.IDs = strconv.Itoa(s.Step), string(ids)
@@ -230,6 +238,14 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 		d.Place = "deleted"
 	}
 	return d
+}
+
+// firstBytes cuts a text, between two characters.
+func firstBytes(text string, n int) string {
+	if len(text) > n {
+		text = strings.ToValidUTF8(text[:n], "")
+	}
+	return text
 }
 
 // encode is the task's message from now on, as asynq would write it, or nil where it stays as it is.

@@ -113,9 +113,9 @@ local function finish(now)
   local counts = h[6] == '1' and {d.kind} or {d.kind, 'accepted'}
   for _, name in ipairs(counts) do
     redis.call('HINCRBY', KEYS[7], d.page .. ':' .. name, 1)
-    if d.broadcast then
-      redis.call('HINCRBY', ARGV[2] .. 'broadcast:' .. d.broadcast, name, 1)
-    end
+  end
+  if d.broadcast then
+    count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, KEYS[5], d.page, counts, now, d.code, d.why)
   end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_length, '*', 'o', ARGV[7])
   if d.suppress then

@@ -32,8 +32,10 @@
 --
 -- Invariant: two slots of a limit are never closer than its interval, and all limits of a job are charged together or none. A
 -- slot is the latest of now and the limits' next free slots, so that what was not used in the past is never caught up with.
--- A job is in one place before and after. Of the jobs of a lane to one recipient the earliest is handed out first, and the next
--- one, of any lane, when it has ended. An answer goes before bulk jobs that were never handed out.
+-- A job is in one place before and after. Of the jobs of a line to one recipient the earliest is handed out first, and the next
+-- one, of any line, when it has ended; so it is with a lane in which no broadcast has a line of its own. An answer goes before bulk
+-- jobs that were never handed out, and any job before those of a broadcast that does not send. No slot of a bulk lane is left unused
+-- because the line whose share it was could not use it.
 
 local budget = 200 -- lines and jobs looked at in one call
 local routes = 50 -- pending tasks that are brought to their lines in one call
@@ -43,14 +45,15 @@ local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
 local horizon = now + ARGV[5]
 local passed = false -- a line that is due was left to other workers
+local broadcasts = {} -- those that were read in this call, by id
 
 -- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
 -- job. The line, where there is one, is where it goes back to.
-local function activate(id, line)
+local function activate(id, line, msg)
   -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
   local fields = {'state', 'active', 'group', '', 'owner', ARGV[6] .. ':' .. stamp}
   if line then
-    fields[7], fields[8] = 'line', home_of(line, id)
+    fields[7], fields[8] = 'line', home_of(line, id, msg)
   end
   redis.call('HSET', ARGV[2] .. id, unpack(fields))
   redis.call('ZADD', KEYS[4], ARGV[1], id)
@@ -137,6 +140,44 @@ local function step_aside(page, lane, side, id, score, slot, why)
   return true
 end
 
+-- read_once reads a broadcast, nil for none.
+local function read_once(id)
+  if id and not broadcasts[id] then
+    broadcasts[id] = read_broadcast(ARGV[4] .. 'broadcast:' .. id)
+  end
+  return broadcasts[id or '']
+end
+
+-- stays_home brings a job back from a side line whose broadcast does not send any more.
+local function stays_home(line, side, id, msg)
+  local home = side and home_of(line, id, msg)
+  local _, _, _, broadcast = parse_line(home or '')
+  if not broadcast or opens(read_once(broadcast), now) == now then
+    return false
+  end
+  enter(home, id, 0, now)
+  return true
+end
+
+-- stand leaves the line of a broadcast alone that does not send until a time. Its jobs that came back let go of their recipients:
+-- others may go first.
+local function stand(line, page, time)
+  redis.call('ZADD', KEYS[6], string.format('%.0f', time), line)
+  local most = 50
+  local back = redis.call('ZRANGE', ARGV[3] .. line, 0, 0, 'BYSCORE', 'LIMIT', 0, most)
+  for _, id in ipairs(back) do
+    budget = budget - 1
+    redis.call('ZADD', ARGV[3] .. line, RELEASED, id)
+    local recipient = recipient_of(id)
+    if recipient and redis.call('HGET', KEYS[7], page .. ':' .. recipient) == id then
+      free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, stamp)
+    end
+  end
+  if #back == most then
+    redis.call('ZADD', KEYS[6], stamp, line)
+  end
+end
+
 -- goes_first gives an answer the claim of its recipient that a bulk job holds which still waits and was never handed out: that
 -- one steps aside. In a later line it does not: its place there is a time, and the wait is short. It returns false where the
 -- answer has to wait.
@@ -158,8 +199,9 @@ local function goes_first(page, lane, recipient, id)
 end
 
 -- pick takes the first job that may go out by the horizon out of a line, and claims its recipient. Jobs whose recipient is busy,
--- and those that a limit of their own holds up, step aside.
-local function pick(line, page, lane, side, v)
+-- and those that a limit of their own holds up, step aside. Where lines share the lane's pace, that is the line's turn: it would bring
+-- all its jobs into the side lines else, which go before the other lines. b is the line's broadcast, turn the slot of its turn.
+local function pick(line, page, lane, side, v, b, turn)
   local group = ARGV[3] .. line
   while budget > 0 do
     budget = budget - 1
@@ -169,18 +211,22 @@ local function pick(line, page, lane, side, v)
       redis.call('ZREM', KEYS[6], line)
       return nil
     end
-    if tonumber(score) >= PARKED then
+    local parked = tonumber(score) >= PARKED
+    if parked or b and b.state == 'testing' and tonumber(score) > TEST then
       redis.call('ZADD', group, score, id)
-      not_before(line, now + PARKED_LINE)
+      not_before(line, now + (parked and PARKED_LINE or IDLE_LINE))
       return nil
     end
     local msg, recipient = redis.call('HGET', ARGV[2] .. id, 'msg'), recipient_of(id)
-    if msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp)
+    if msg and stays_home(line, side, id, msg) then
+      -- It waits in its own line now.
+    elseif msg and not claim(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, id, stamp)
         and not goes_first(page, lane, recipient, id) then
       park(group, ARGV[4], line, page, recipient, id, tonumber(score))
     elseif msg then
       local names = limits_of(lane, side, class_of(id))
       local slot, why = next_slot(v, names, now)
+      slot = math.max(slot, turn)
       local free_at = thread_free(ARGV[4], page, v, recipient)
       if free_at > slot then
         slot, why = free_at, 'thread'
@@ -192,6 +238,10 @@ local function pick(line, page, lane, side, v)
         redis.call('ZADD', group, score, id)
         redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
         return nil
+      elseif v.shares and v.shares.pass[line] then
+        use_turn(ARGV[4], page, v.shares, line, b, turn)
+        redis.call('ZADD', KEYS[6], string.format('%.0f', math.max(turn, b and b.last + b.every or 0)), line)
+        return nil
       end
     end
   end
@@ -199,17 +249,22 @@ local function pick(line, page, lane, side, v)
 end
 
 -- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
--- side lines of a lane, whose jobs were first, before its line, and private replies, which can be media too, before media.
-local function ahead(page, lane, side, slot)
+-- side lines of a lane, whose jobs were first, before its line, private replies, which can be media too, before media, and of those
+-- that share the bulk lane's pace the ones whose pass is lower. Of these it forgets the ones that are gone.
+local function ahead(line, page, lane, side, slot, shares)
   local names = {}
   for _, s in ipairs({'', ':media', ':reply', ':later'}) do
     if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
     if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
   end
+  for other in pairs(shares and shares.pass[line] and shares.pass or {}) do
+    if pass_of(shares, other) < pass_of(shares, line) then table.insert(names, other) end
+  end
   local latest
   if #names > 0 then
-    for _, due in ipairs(redis.call('ZMSCORE', KEYS[6], unpack(names))) do
+    for i, due in ipairs(redis.call('ZMSCORE', KEYS[6], unpack(names))) do
       if due and tonumber(due) <= slot then latest = math.max(latest or 0, tonumber(due)) end
+      if not due and shares then shares.pass[names[i]] = nil end
     end
   end
   return latest
@@ -217,8 +272,9 @@ end
 
 -- visit hands out a job of a line that is due, or moves the line to when it is worth a look again. Where the whole app stands
 -- still it returns how long.
-local function visit(line, page, lane, side)
+local function visit(line, page, lane, side, broadcast)
   local v = look(ARGV[4], page, now)
+  v.shares = join(ARGV[4], page, line, broadcast, v.shares)
   if v.app_paused then
     return nil, time_left(KEYS[8])
   elseif probing(v.app, now) then
@@ -230,8 +286,17 @@ local function visit(line, page, lane, side)
     not_before(line, v.own.at) -- its answer makes the line due
     return nil
   end
-  local names = limits_of(lane, side)
+  local names, b = limits_of(lane, side), read_once(broadcast)
   local slot = next_slot(v, names, now)
+  if b then
+    slot = math.max(slot, b.last + b.every)
+    local opening = opens(b, slot)
+    if opening ~= slot and (opening or math.huge) > horizon then
+      stand(line, page, opening or now + IDLE_LINE)
+      return nil
+    end
+    slot = opening
+  end
   if slot <= horizon then
     slot = rooms(ARGV[4], page, v, slot)
   end
@@ -240,17 +305,19 @@ local function visit(line, page, lane, side)
     redis.call('ZADD', KEYS[6], string.format('%.0f', v.share < 1 and math.min(slot, horizon + CHANGING) or slot), line)
     return nil
   end
-  local first = ahead(page, lane, side, slot)
+  local first = ahead(line, page, lane, side, slot, v.shares)
   if first then
     redis.call('ZADD', KEYS[6], string.format('%.0f', first + 1), line)
     return nil
   end
-  local job = pick(line, page, lane, side, v)
+  local job = pick(line, page, lane, side, v, b, slot)
   if job then
     redis.call('LPUSH', KEYS[3], job.id)
-    activate(job.id, line)
+    activate(job.id, line, job.msg)
     charge(ARGV[4], page, v, job.names, job.recipient, job.slot, now)
-    redis.call('ZADD', KEYS[6], string.format('%.0f', next_slot(v, names, now)), line)
+    use_turn(ARGV[4], page, v.shares, line, b, job.slot)
+    local free_at = math.max(next_slot(v, names, now), b and b.last + b.every or 0)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', free_at), line)
   end
   return job
 end
@@ -293,11 +360,11 @@ while budget > 0 do
   if tonumber(first[2]) > horizon then
     return {stamp, idle(first[2] - horizon)}
   end
-  local page, lane, side = parse_line(line)
+  local page, lane, side, broadcast = parse_line(line)
   if string.find(ARGV[10] .. ' ', ' ' .. page .. ' ', 1, true) then
     from, passed = from + 1, true
   else
-    local job, wait = visit(line, page, lane, side)
+    local job, wait = visit(line, page, lane, side, broadcast)
     if wait then
       return {stamp, idle(wait)}
     end

@@ -12,7 +12,7 @@
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local page, lane, side = parse_line(ARGV[2])
+local page, lane, side, broadcast = parse_line(ARGV[2])
 local v = look(ARGV[1], page, now)
 local slot = tonumber(ARGV[4])
 for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
@@ -21,6 +21,12 @@ for _, name in ipairs(limits_of(lane, side, class_of(ARGV[3]))) do
   end
 end
 save_slots(ARGV[1], page, v, now)
+if broadcast then
+  local b = read_broadcast(ARGV[1] .. 'broadcast:' .. broadcast)
+  if b.every > 0 and b.last == slot then
+    redis.call('HSET', b.key, 'last', string.format('%.0f', slot - b.every))
+  end
+end
 spend(ARGV[1], page, v.budget, slot, -1)
 spend(ARGV[1], 'app', v.app_budget, slot, -1)
 redis.call('ZADD', KEYS[1], 'XX', ARGV[4], ARGV[2])
