@@ -36,11 +36,13 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		a.auditCommand(), a.broadcastCommand(), a.configCommand(), a.demoCommand(), a.enqueueCommand(), a.gatewayCommand(), a.jobCommand(),
+		a.auditCommand(), a.broadcastCommand(), a.configCommand(), a.deadCommand(), a.demoCommand(), a.enqueueCommand(),
+		a.gatewayCommand(), a.jobCommand(),
 		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
-		a.workerCommand(),
+		a.whyCommand(), a.workerCommand(),
 	)
 	strict(root)
+	a.completions(root)
 	return root
 }
 

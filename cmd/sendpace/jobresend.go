@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/sendapi"
 )
 
 func (a *app) jobResendCommand() *cobra.Command {
@@ -53,7 +52,7 @@ func (a *app) resend(ctx context.Context, p *producer.Producer, q outcomesQuery,
 	if err != nil {
 		return err
 	}
-	s := resender{app: a, producer: p, query: q, last: last}
+	s := resender{replayer: replayer{app: a, producer: p}, query: q, last: last}
 	n := 0
 	err = s.each(ctx, a.say, func(batch []producer.Outcome) error {
 		n += len(batch)
@@ -71,24 +70,14 @@ func (a *app) resend(ctx context.Context, p *producer.Producer, q outcomesQuery,
 	}
 	said := func(string, ...any) {} // when they were counted
 	err = s.each(ctx, said, func(batch []producer.Outcome) error { return s.send(context.WithoutCancel(ctx), batch) })
-	fmt.Fprintf(a.stdout, "%d enqueued again, %d were so before, %d refused\n", s.enqueued, s.repeats, s.refused)
-	switch {
-	case err != nil:
-		return failure("run it again: what is enqueued again is not doubled", "%w", err)
-	case s.refused > 0:
-		return failure("they stay failed", "%d of %d jobs were refused", s.refused, n)
-	}
-	return nil
+	return s.tell(err, n)
 }
 
 // resender goes through the records up to the one that was the last when it began.
 type resender struct {
-	app      *app
-	producer *producer.Producer
-	query    outcomesQuery
-	last     string
-
-	enqueued, repeats, refused int
+	replayer
+	query outcomesQuery
+	last  string
 }
 
 // each calls f with the outcomes that are wanted, in their order, a batch at a time.
@@ -108,37 +97,4 @@ func (s *resender) each(ctx context.Context, say func(string, ...any), f func([]
 		}
 	}
 	return nil
-}
-
-// send enqueues a batch, whole: half of one would leave open which of its jobs are stored. The error is Redis's; a job that cannot be sent again is told of and counted.
-func (s *resender) send(ctx context.Context, batch []producer.Outcome) error {
-	var jobs []producer.Job
-	var ids []string
-	for _, o := range batch {
-		job, err := o.Again()
-		if err != nil {
-			s.refuse(o.JobID, err)
-			continue
-		}
-		jobs, ids = append(jobs, job), append(ids, o.JobID)
-	}
-	for i, result := range s.producer.EnqueueMany(ctx, jobs) {
-		var problems sendapi.Problems
-		switch {
-		case errors.As(result.Err, &problems):
-			s.refuse(ids[i], result.Err)
-		case result.Err != nil:
-			return result.Err
-		case result.Repeat:
-			s.repeats++
-		default:
-			s.enqueued++
-		}
-	}
-	return nil
-}
-
-func (s *resender) refuse(id string, err error) {
-	s.refused++
-	s.app.say("%s: %s", id, oneLine(err.Error()))
 }

@@ -21,12 +21,7 @@ func (a *app) jobShowCommand() *cobra.Command {
 		Long: "show tells a job's state, its line and place there, its attempts and, if it has ended and is kept (retention),\n" +
 			"its outcome. --json prints the job as well, with recipient and text: that is your users' data.",
 		Example: "  sendpace job show 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return misuse("sendpace job show ID", "%s takes one job id, but got %d arguments", name(cmd), len(args))
-			}
-			return nil
-		},
+		Args:    oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error {
 				info, err := p.Get(ctx, args[0])
@@ -46,6 +41,14 @@ func (a *app) jobShowCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the job itself")
 	a.queueFlags(cmd)
 	return cmd
+}
+
+// oneJob makes sure that a command has one job id.
+func oneJob(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return misuse(cmd.CommandPath()+" ID", "%s takes one job id, but got %d arguments", name(cmd), len(args))
+	}
+	return nil
 }
 
 // jobView is a job as JSON.

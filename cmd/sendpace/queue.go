@@ -89,8 +89,13 @@ func ask(in io.Reader, out io.Writer, question string) error {
 	return failure("answer y to go on", "nothing was done")
 }
 
-// parseSince reads a time, or how long ago it was; empty is the zero time.
+// parseSince reads the flag --since.
 func parseSince(text string, now time.Time) (time.Time, error) {
+	return parseTimeFlag("since", text, now)
+}
+
+// parseTimeFlag reads a time, or how long ago it was; empty is the zero time.
+func parseTimeFlag(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -100,5 +105,5 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
 	}
-	return time.Time{}, misuse("such as --since 2h or --since 2026-12-01T09:00:00Z", "--since %q is neither a time nor a span", text)
+	return time.Time{}, misuse("such as --"+flag+" 2h or --"+flag+" 2026-12-01T09:00:00Z", "--%s %q is neither a time nor a span", flag, text)
 }

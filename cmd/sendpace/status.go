@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,27 +14,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-const watchEvery = time.Second
+// lastErrors is how many of the errors that jobs ended with are shown.
+const lastErrors = 5
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what waits, how fast it goes, and what stands still and why",
+		Long: "status shows the workers, for each page and lane what waits, how long the first job has been waiting, the rate as\n" +
+			"configured and now, and how long it will take, then what stops or slows pages, and the last errors. On a terminal --watch\n" +
+			"fills it, and shows first what needs a person.",
+		Example: "  sendpace status\n  sendpace status --watch\n  sendpace status --json | jq .totals",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			show := a.statusTable
-			if asJSON {
-				show = func(s *pace.Status) error { return a.printJSON(s) }
-			}
-			run := readAndShow
-			if watch {
-				run = a.watch
-			}
 			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
-				return run(ctx, rdb, show)
+				w := watcher{app: a, json: asJSON, read: func(ctx context.Context) (*fleetView, error) { return readFleet(ctx, rdb) }}
+				if watch {
+					return w.watch(ctx)
+				}
+				v, err := w.read(ctx)
+				if err != nil {
+					return err
+				}
+				return w.print(v)
 			})
 		},
 	}
@@ -43,92 +50,235 @@ func (a *app) statusCommand() *cobra.Command {
 	return cmd
 }
 
-func readAndShow(ctx context.Context, rdb redis.UniversalClient, show func(*pace.Status) error) error {
+// fleetView is the status with what can be reckoned from it, and the last errors.
+type fleetView struct {
+	*pace.Status
+	Totals totals `json:"totals"`
+	// LastErrors are how the last jobs of the archive ended, the newest first, without the jobs.
+	LastErrors []producer.Outcome `json:"last_errors"`
+}
+
+// totals are those of all pages.
+type totals struct {
+	Waiting  int64            `json:"waiting"`
+	Rate     float64          `json:"rate_now"` // a second
+	Outcomes map[string]int64 `json:"outcomes"`
+}
+
+func readFleet(ctx context.Context, rdb redis.UniversalClient) (*fleetView, error) {
 	s, err := pace.ReadStatus(ctx, rdb, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return show(s)
-}
-
-// watch shows the status each second until ctx ends. An outage of Redis does not end it.
-func (a *app) watch(ctx context.Context, rdb redis.UniversalClient, show func(*pace.Status) error) error {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for {
-		s, err := pace.ReadStatus(ctx, rdb, "")
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			a.say("%s", err)
-		default:
-			if interactive(a.stdout) {
-				fmt.Fprint(a.stdout, "\x1b[H\x1b[2J") // to the top left corner, and clear
-			}
-			if err := show(s); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	p, err := producer.New(rdb, producer.Config{})
+	if err != nil {
+		return nil, err
 	}
+	failed, err := p.Archived(ctx, lastErrors)
+	if err != nil {
+		return nil, err
+	}
+	for i := range failed {
+		failed[i].Job, failed[i].Meta = nil, nil
+	}
+	return &fleetView{Status: s, Totals: totalsOf(s), LastErrors: failed}, nil
 }
 
-func (a *app) statusTable(s *pace.Status) error {
-	_, err := io.WriteString(a.stdout, statusText(s))
-	return err
-}
-
-// statusText lays the status out: a table of pages and lanes, then what there is to say about some of them.
-func statusText(s *pace.Status) string {
-	lines := map[string][]pace.LineStatus{}
+func totalsOf(s *pace.Status) totals {
+	sum := totals{Outcomes: map[string]int64{}}
 	for _, l := range s.Lines {
-		lines[l.PageID] = append(lines[l.PageID], l)
+		sum.Waiting += l.Waiting
 	}
-	t := newTable("page", "lane", "waiting", "rate", "now", "ETA", "state", "waits for")
-	rightAlign(t, 3, 4, 5, 6)
-	notes := scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)
 	for _, p := range s.Pages {
-		state := pageState(p, s.App)
-		notes = append(notes, scopeNotes("page "+p.ID, p.ID, p.Pause, p.Usage, p.Configured.Budget, p.Spent)...)
-		now := strconv.FormatFloat(p.Rate, 'f', 1, 64) + "/s"
+		sum.Rate += p.Rate
+		for name, n := range p.Outcomes {
+			sum.Outcomes[name] += n
+		}
+	}
+	return sum
+}
+
+// statusText lays the status out: the fleet, a table of pages and lanes, the totals, what there is to say about some pages, and the
+// last errors.
+func statusText(v *fleetView) string {
+	parts := []string{fleetText(v.Status), render(statusTable(statusRows(v.Status))), totalsText(v)}
+	if notes := statusNotes(v.Status); len(notes) > 0 {
+		parts = append(parts, strings.Join(notes, "\n"))
+	}
+	if len(v.LastErrors) > 0 {
+		parts = append(parts, "last errors (UTC)\n"+strings.Join(errorLines(v.LastErrors), "\n"))
+	}
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// fleetText says who works: how many, which versions, and who leads.
+func fleetText(s *pace.Status) string {
+	if len(s.Workers) == 0 {
+		return "no worker runs"
+	}
+	versions, leader := map[string]int{}, ""
+	for _, w := range s.Workers {
+		if w.Version != "" {
+			versions[w.Version]++
+		}
+		if w.Leads {
+			leader = fmt.Sprintf(", led by %s (pid %d)", oneLine(w.Host), w.PID)
+		}
+	}
+	var about []string
+	for _, version := range slices.Sorted(maps.Keys(versions)) {
+		text := oneLine(version)
+		if len(versions) > 1 {
+			text = fmt.Sprintf("%d of %s", versions[version], text)
+		}
+		about = append(about, text)
+	}
+	text := plural(len(s.Workers), "worker")
+	if len(about) > 0 {
+		text += ", " + strings.Join(about, " and ")
+	}
+	return text + leader
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// statusRow is a line of the table of pages and lanes.
+type statusRow struct {
+	page    pace.PageStatus
+	line    pace.LineStatus // no name: nothing waits
+	state   string
+	urgency int // what needs a person is above 1, what is idle 0
+}
+
+func statusRows(s *pace.Status) []statusRow {
+	lines := linesByPage(s)
+	var rows []statusRow
+	for _, p := range s.Pages {
+		state := pageState(p, s)
+		urgency := stateUrgency(state)
 		for _, l := range lines[p.ID] {
-			t.AppendRow(table.Row{p.ID, laneName(l), l.Waiting, configured(l.Rate), now, eta(l), state, l.Limit})
+			rows = append(rows, statusRow{p, l, state, max(1, urgency)})
 		}
 		if len(lines[p.ID]) == 0 {
-			t.AppendRow(table.Row{p.ID, "-", 0, configured(p.Configured.Page), now, "-", state, ""})
+			rows = append(rows, statusRow{page: p, state: state, urgency: urgency})
 		}
 	}
+	return rows
+}
+
+func statusTable(rows []statusRow) table.Writer {
+	t := newTable("page", "lane", "waiting", "oldest", "rate", "now", "usage", "ETA", "state", "waits for")
+	rightAlign(t, 3, 4, 5, 6, 7, 8)
+	for _, r := range rows {
+		l := r.line
+		if l.PageID == "" {
+			t.AppendRow(table.Row{r.page.ID, "-", 0, "-", configured(r.page.Configured.Page), rateOf(r.page), usageOf(r.page), "-", r.state, ""})
+			continue
+		}
+		t.AppendRow(table.Row{r.page.ID, laneName(l), l.Waiting, oldest(l), configured(l.Rate), rateOf(r.page), usageOf(r.page), eta(l), r.state,
+			l.Limit})
+	}
+	return t
+}
+
+func totalsText(v *fleetView) string {
+	text := fmt.Sprintf("waiting %d   now %.1f/s   in hand %d   to be retried %d   scheduled %d   archived %d",
+		v.Totals.Waiting, v.Totals.Rate, v.Active, v.Retrying, v.Scheduled, v.Archived)
+	var ended []string
+	for _, kind := range outcomeKinds {
+		if n := v.Totals.Outcomes[string(kind)]; n > 0 {
+			ended = append(ended, fmt.Sprintf("%s %d", kind, n))
+		}
+	}
+	if len(ended) > 0 {
+		text += "\n" + strings.Join(ended, "   ")
+	}
+	return text
+}
+
+// statusNotes say what stops or slows the fleet or pages, and what to do.
+func statusNotes(s *pace.Status) []string {
+	var notes []string
 	if len(s.Workers) == 0 && !s.Done() {
 		notes = append(notes, "no worker runs\n  start one: sendpace worker")
 	}
-	text := fmt.Sprintf("%s\n\nworkers %d   in hand %d   to be retried %d   scheduled %d   archived %d\n",
-		render(t), len(s.Workers), s.Active, s.Retrying, s.Scheduled, s.Archived)
-	if len(notes) > 0 {
-		text += "\n" + strings.Join(notes, "\n") + "\n"
+	if !s.Halted.IsZero() {
+		notes = append(notes, "all pages: the queue is paused in asynq since "+stamp(s.Halted)+" UTC\n  resume it in sendpace monitor")
 	}
-	return text
+	notes = append(notes, scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)...)
+	for _, p := range s.Pages {
+		notes = append(notes, scopeNotes("page "+p.ID, p.ID, p.Pause, p.Usage, p.Configured.Budget, p.Spent)...)
+	}
+	return notes
+}
+
+// errorLines show how jobs ended, without the job.
+func errorLines(outcomes []producer.Outcome) []string {
+	lines := make([]string, len(outcomes))
+	for i, o := range outcomes {
+		lines[i] = fmt.Sprintf("%s  page %s  %s: %s", stamp(o.EndedAt), o.PageID, o.Kind, oneLine(o.Reason))
+	}
+	return lines
 }
 
 func laneName(l pace.LineStatus) string {
 	return strings.TrimSpace(string(l.Lane) + " " + l.Side)
 }
 
-func pageState(p pace.PageStatus, app *pace.PauseStatus) string {
+// rateOf prints the rate that the page has now.
+func rateOf(p pace.PageStatus) string { return strconv.FormatFloat(p.Rate, 'f', 1, 64) + "/s" }
+
+func usageOf(p pace.PageStatus) string {
+	if p.Usage == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d %%", p.Usage)
+}
+
+func oldest(l pace.LineStatus) string {
+	if l.Oldest <= 0 {
+		return "-"
+	}
+	return span(l.Oldest)
+}
+
+// States of a page, as pageState says them.
+const (
+	stateHeld    = "on hold"
+	statePaused  = "paused"
+	stateHalted  = "halted"
+	stateSending = "sending"
+)
+
+// stateUrgency is how much a state needs a person: 3 for what lasts until one acts, 2 for what goes by, 0 for none.
+func stateUrgency(state string) int {
+	switch state {
+	case stateHeld, stateHalted:
+		return 3
+	case stateSending:
+		return 0
+	}
+	return 2
+}
+
+func pageState(p pace.PageStatus, s *pace.Status) string {
 	var held, paused bool
-	for _, pause := range []*pace.PauseStatus{p.Pause, app} {
+	for _, pause := range []*pace.PauseStatus{p.Pause, s.App} {
 		held = held || (pause != nil && pause.Hold)
 		paused = paused || pause != nil
 	}
 	switch {
+	case !s.Halted.IsZero():
+		return stateHalted
 	case held:
-		return "on hold"
+		return stateHeld
 	case paused:
-		return "paused"
+		return statePaused
 	case p.Stage == "probe":
 		return "probing"
 	case p.Stage == "climb" && p.Percent < 100:
@@ -136,7 +286,7 @@ func pageState(p pace.PageStatus, app *pace.PauseStatus) string {
 	case p.Stage != "" && p.Percent < 100:
 		return fmt.Sprintf("slowed, %d %%", p.Percent)
 	}
-	return "sending"
+	return stateSending
 }
 
 // scopeNotes says what holds up a page, or all of them, and how much of their allowances is used.
@@ -157,9 +307,9 @@ func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, s
 func stillness(who, scope string, p *pace.PauseStatus) string {
 	if p.Hold {
 		return fmt.Sprintf("%s: on hold since %s: %s\n  when that is put right: sendpace page release %s",
-			who, p.Since.UTC().Format("2006-01-02 15:04 MST"), p.Text, scope)
+			who, p.Since.UTC().Format("2006-01-02 15:04 MST"), oneLine(p.Text), scope)
 	}
-	return fmt.Sprintf("%s: paused for another %s: %s", who, span(p.Left), p.Text)
+	return fmt.Sprintf("%s: paused for another %s: %s", who, span(p.Left), oneLine(p.Text))
 }
 
 // configured prints a rate. There is none before a worker has set the rates.

@@ -9,8 +9,8 @@
 -- Returns {percent of the rates, stage of the pace, usage of the page and of the app in percent, sends of the last day counted
 -- against the page's and the app's budget, 'page' or 'app': whose stage it is, the time that the stage ends at the latest, the
 -- times of the news of usage of the page and of the app, and for each line what binds it: 'pause', 'probe', 'budget',
--- 'app budget', 'order', 'thread', 'broadcast', or the name of a rate, and the time that this lets the next job go}. Times are in us; 0 is
--- for one that is not known.
+-- 'app budget', 'order', 'thread', 'broadcast', or the name of a rate, and the time that this lets the next job go}. Times are in
+-- us; 0 is for one that is not known.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -47,8 +47,7 @@ local function binding(line)
   elseif side == 'later' then
     return 'thread', score * 1000000
   elseif b and (opens(b, now) ~= now or b.last + b.every > slot) then
-    local opening = opens(b, now)
-    return 'broadcast', opening and math.max(opening, b.last + b.every) or 0
+    return 'broadcast', opens(b, math.max(slot, b.last + b.every)) or 0
   elseif score >= PARKED then
     return 'order', 0
   end

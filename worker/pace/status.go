@@ -341,6 +341,20 @@ func (c pauseCmds) status() *PauseStatus {
 	return s
 }
 
+// ReadPause reads the pause or hold of scope, a page id or [App]; nil if there is none. An empty queue name means
+// [producer.DefaultQueue].
+func ReadPause(ctx context.Context, rdb redis.UniversalClient, queue, scope string) (*PauseStatus, error) {
+	if queue == "" {
+		queue = producer.DefaultQueue
+	}
+	pipe := rdb.Pipeline()
+	asked := statusReader{keys: rediskeys.Keys{Queue: queue}}.askPause(ctx, pipe, scope)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("pace: pause of %s: %w", scope, err)
+	}
+	return asked.status(), nil
+}
+
 // countsByPage splits the fields '<page>:<outcome>'.
 func countsByPage(fields map[string]string) map[string]map[string]int64 {
 	counts := map[string]map[string]int64{}

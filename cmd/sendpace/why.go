@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+func (a *app) whyCommand() *cobra.Command {
+	group := &cobra.Command{Use: "why", Short: "Say what holds a page or a job back, until when, and what would change it"}
+	group.AddCommand(a.whyJobCommand(), a.whyPageCommand())
+	return group
+}
+
+func (a *app) whyPageCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "page PAGE_ID",
+		Short: "Say what holds a page back",
+		Long: "page names all that stops or slows a page: what stops all pages, a pause or hold, a probe or climb after one, usage,\n" +
+			"budgets, and for each of its lines the limit that the next job waits for; since and until when, and what to type.",
+		Example: "  sendpace why page 1001\n  sendpace why page 1001 --json",
+		Args:    onePage,
+
+		ValidArgsFunction: onlyFirst(a.completePages()),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStatus(cmd, func(s *pace.Status) error {
+				v, err := findPage(s, args[0])
+				if err != nil {
+					return err
+				}
+				w := whyPage(s, v)
+				if asJSON {
+					return a.printJSON(w)
+				}
+				_, err = fmt.Fprint(a.stdout, w.text(s.At))
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	a.queueFlags(cmd)
+	return cmd
+}
+
+// obstacle is one thing that stops or slows something.
+type obstacle struct {
+	What  string    `json:"what"`
+	Since time.Time `json:"since,omitzero"`
+	// Until is when it ends by itself; zero if that is not known, or if it does not.
+	Until time.Time `json:"until,omitzero"`
+	// Stops is true for what lets nothing through, false for what only sets the pace.
+	Stops bool `json:"stops"`
+	// Change is what would end it: mostly a command to type.
+	Change string `json:"change,omitempty"`
+}
+
+// text shows an obstacle as of now.
+func (c obstacle) text(now time.Time) string {
+	var b strings.Builder
+	b.WriteString(c.What)
+	line := func(name, value string) { fmt.Fprintf(&b, "\n  %-7s %s", name, value) }
+	if !c.Since.IsZero() {
+		line("since", stamp(c.Since)+" UTC, "+span(max(0, now.Sub(c.Since)))+" ago")
+	}
+	switch {
+	case c.Until.After(now):
+		line("until", stamp(c.Until)+" UTC, in "+span(c.Until.Sub(now)))
+	case !c.Until.IsZero():
+		line("until", "now")
+	}
+	if c.Change != "" {
+		line("change", c.Change)
+	}
+	return b.String()
+}
+
+// answer is what why says of a page or a job.
+type answer struct {
+	About     string     `json:"about"`
+	State     string     `json:"state"`
+	Obstacles []obstacle `json:"obstacles"`
+}
+
+func (w answer) text(now time.Time) string {
+	parts := []string{w.About + ": " + w.State}
+	for _, c := range w.Obstacles {
+		parts = append(parts, c.text(now))
+	}
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+func whyPage(s *pace.Status, v pageView) answer {
+	n, until := v.waiting()
+	state := fmt.Sprintf("%s; %d waiting, %s, ETA %s", v.State, n, rateOf(v.PageStatus), until)
+	if n == 0 {
+		state = v.State + "; nothing waits"
+	}
+	return answer{About: "page " + v.ID, State: state, Obstacles: pageObstacles(s, v)}
+}
+
+// pageObstacles are all that stops or slows a page, what stops all pages first.
+func pageObstacles(s *pace.Status, v pageView) []obstacle {
+	obstacles := append(fleetObstacles(s), slowObstacles(s, v.PageStatus)...)
+	for _, l := range v.Lines {
+		if c, ok := lineObstacle(v, l); ok {
+			obstacles = append(obstacles, c)
+		}
+	}
+	if obstacles == nil {
+		obstacles = []obstacle{}
+	}
+	return obstacles
+}
+
+// fleetObstacles are what stops all pages.
+func fleetObstacles(s *pace.Status) []obstacle {
+	var obstacles []obstacle
+	if len(s.Workers) == 0 {
+		obstacles = append(obstacles, obstacle{What: "no worker is alive", Stops: true, Change: "sendpace worker"})
+	}
+	if !s.Halted.IsZero() {
+		obstacles = append(obstacles, obstacle{
+			What: "the queue is paused in asynq", Since: s.Halted, Stops: true, Change: "resume it in sendpace monitor",
+		})
+	}
+	return obstacles
+}
+
+// slowObstacles are what stops or slows all lines of a page.
+func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
+	var obstacles []obstacle
+	if s.App != nil {
+		obstacles = append(obstacles, stopObstacle(s, pace.App, s.App))
+	}
+	if p.Pause != nil {
+		obstacles = append(obstacles, stopObstacle(s, p.ID, p.Pause))
+	}
+	if p.Pause == nil && s.App == nil {
+		obstacles = append(obstacles, stageObstacles(p)...)
+	}
+	const slowFrom, news = 80, 5 * time.Minute // see limits.lua
+	usage := func(who string, percent int, at time.Time) {
+		if percent > slowFrom {
+			obstacles = append(obstacles, obstacle{
+				What:  fmt.Sprintf("%s uses %d %% of the platform's allowance, so the pace is at %d %%", who, percent, p.Percent),
+				Since: at, Until: at.Add(news), Change: "less to send, or wait: the platform's next answer tells how much is used then",
+			})
+		}
+	}
+	usage("the page", p.Usage, p.UsageAt)
+	usage("the app", s.AppUsage, s.AppUsageAt)
+	return obstacles
+}
+
+func stopObstacle(s *pace.Status, scope string, p *pace.PauseStatus) obstacle {
+	c := obstacle{What: scopeName(scope) + " paused: " + oneLine(p.Text), Since: p.Since, Stops: true}
+	switch {
+	case p.Hold && p.MissingToken:
+		c.What = scopeName(scope) + " on hold: " + oneLine(p.Text)
+		c.Change = "give the workers a token for it (pages in the configuration): it goes on by itself then"
+	case p.Hold:
+		c.What = scopeName(scope) + " on hold: " + oneLine(p.Text)
+		c.Change = "put that right, then: sendpace page release " + scope
+	case p.Code != 0:
+		c.Until, c.Change = s.At.Add(p.Left), "wait: the platform refuses more before, and may stop it for longer"
+	default:
+		c.Until, c.Change = s.At.Add(p.Left), "sendpace page resume "+scope
+	}
+	return c
+}
+
+// stageObstacles are those of the way back to the rates after a pause.
+func stageObstacles(p pace.PageStatus) []obstacle {
+	who := "the page"
+	if p.StageScope == pace.App {
+		who = "all pages"
+	}
+	switch {
+	case p.Stage == "probe" && !p.StageEnd.IsZero():
+		return []obstacle{{
+			What: "after a pause of " + who + " one message went ahead, and its answer is waited for", Until: p.StageEnd, Stops: true,
+			Change: "wait: with the answer the pace climbs",
+		}}
+	case p.Stage == "probe":
+		return []obstacle{{What: "after a pause of " + who + " one message goes ahead: the next one", Change: "wait: with its answer the pace climbs"}}
+	case p.Stage == "climb" && p.Percent < 100:
+		return []obstacle{{
+			What:  fmt.Sprintf("after a pause of %s the pace climbs, and is at %d %%", who, p.Percent),
+			Until: p.StageEnd, Change: "wait; worker.adaptive: false does without the climb",
+		}}
+	}
+	return nil
+}
+
+// lineObstacle is what the next job of a line waits for. ok is false where the obstacles of the page say it.
+func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
+	c = obstacle{Until: l.Next}
+	waits := fmt.Sprintf("%s: %d wait", laneName(l), l.Waiting)
+	change := func(flag string) string { return "sendpace page rate " + v.ID + " --" + flag + " RATE --for 2h" }
+	switch l.Limit {
+	case "pause", "hold", "probe", "":
+		return c, false
+	case "page":
+		c.What, c.Change = waits+" for the page's rate of "+configured(v.Configured.Page), change("rate")
+	case "bulk":
+		c.What, c.Change = waits+" for the bulk rate of "+configured(v.Configured.Bulk), change("bulk")
+	case "media":
+		c.What, c.Change = waits+" for the media rate of "+configured(v.Configured.Media), change("media")
+	case "replies":
+		c.What = fmt.Sprintf("%s for the rate of private replies, %.3g an hour", waits, 3600*v.Configured.Replies)
+		c.Change = "replies_per_hour in the configuration; the platform allows 750"
+	case "thread":
+		c.What = fmt.Sprintf("%s for the spacing of their conversations, %v", waits, v.Configured.Thread)
+		c.Change = "thread_interval in the configuration"
+	case "order":
+		c.What = waits + ", each behind an earlier message to the same person"
+		c.Change = "wait: they go when that one has ended; sendpace why job ID says which it is"
+	case "budget":
+		c.What = fmt.Sprintf("%s: the page's %d sends of 24 hours are used up", waits, v.Configured.Budget)
+		c.Stops, c.Change = true, "daily_budget of the page in the configuration"
+	case "app budget":
+		c.What = waits + ": the sends of 24 hours of all pages are used up"
+		c.Stops, c.Change = true, "app.daily_budget in the configuration"
+	default:
+		c.What = waits + " for: " + l.Limit
+	}
+	return c, true
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+func (a *app) whyJobCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "job ID",
+		Short: "Say what holds a job back, or how it ended",
+		Long: "job says what a job waits for: all that holds back its page, an earlier message to the same person, the spacing of their\n" +
+			"conversation, its time or its next try, and how many are before it; until when, and what to type.",
+		Example: "  sendpace why job 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1",
+		Args:    oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
+				w, now, err := readWhyJob(ctx, rdb, args[0])
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return a.printJSON(w)
+				}
+				_, err = fmt.Fprint(a.stdout, w.text(now))
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	a.queueFlags(cmd)
+	return cmd
+}
+
+// readWhyJob looks at a job and at its page. now is the time by Redis.
+func readWhyJob(ctx context.Context, rdb redis.UniversalClient, id string) (w answer, now time.Time, _ error) {
+	p, err := producer.New(rdb, producer.Config{})
+	if err != nil {
+		return w, now, err
+	}
+	info, err := p.Get(ctx, id)
+	switch {
+	case errors.Is(err, producer.ErrNotFound):
+		return w, now, failure("sendpace outcomes | grep "+oneLine(id)+" finds its end, if that is still kept", "%w", err)
+	case err != nil:
+		return w, now, err
+	}
+	stand, err := pace.ReadStand(ctx, rdb, "", id)
+	if err != nil {
+		return w, now, err
+	}
+	var behind producer.JobInfo
+	if stand.Behind != "" {
+		if behind, err = p.Get(ctx, stand.Behind); err != nil && !errors.Is(err, producer.ErrNotFound) {
+			return w, now, err
+		}
+	}
+	s, err := pace.ReadStatus(ctx, rdb, "")
+	if err != nil {
+		return w, now, err
+	}
+	return whyJob(s, info, stand, behind), s.At, nil
+}
+
+// whyJob has neither the message's text nor the recipient.
+func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind producer.JobInfo) answer {
+	w := answer{About: "job " + i.ID, State: string(i.State), Obstacles: []obstacle{}}
+	if i.Job.PageID != "" {
+		w.State += ", page " + i.Job.PageID
+	}
+	if i.CancelAsked {
+		w.State += ", to be cancelled"
+	}
+	switch i.State {
+	case producer.StateEnded:
+		w.State, w.Obstacles = endedState(i), endedObstacles(i)
+		return w
+	case producer.StateScheduled:
+		w.Obstacles = append(w.Obstacles, obstacle{
+			What: "it is not to be sent before its send_at", Until: i.At, Stops: true, Change: "sendpace job cancel " + i.ID + " gives it up",
+		})
+	case producer.StateRetrying:
+		w.Obstacles = append(w.Obstacles, obstacle{
+			What:  fmt.Sprintf("it failed %s, and waits to be tried again: %s", times(i.Attempts), oneLine(i.LastError)),
+			Until: i.At, Stops: true, Change: "wait, or sendpace job cancel " + i.ID,
+		})
+	case producer.StateInHand:
+		w.Obstacles = append(fleetObstacles(s), handObstacle(s, stand))
+		return w
+	case producer.StateWaiting:
+		w.State += placeText(s, i)
+		w.Obstacles = append(w.Obstacles, orderObstacles(stand, behind)...)
+	}
+	w.Obstacles = append(w.Obstacles, jobPageObstacles(s, i)...)
+	return w
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func endedState(i producer.JobInfo) string {
+	if i.Outcome == nil {
+		return "it has ended, and asynq keeps it"
+	}
+	return fmt.Sprintf("it has ended: %s", i.Outcome.Kind)
+}
+
+func endedObstacles(i producer.JobInfo) []obstacle {
+	o := i.Outcome
+	switch {
+	case o != nil && (o.Kind == producer.Sent || o.Kind == producer.Cancelled):
+		return []obstacle{}
+	case o == nil:
+		return []obstacle{{What: "archived by hand; " + oneLine(i.LastError), Stops: true, Change: "sendpace dead replay " + i.ID}}
+	}
+	return []obstacle{{What: oneLine(o.Reason), Since: o.EndedAt, Stops: true, Change: "sendpace dead replay " + i.ID}}
+}
+
+func handObstacle(s *pace.Status, stand pace.Stand) obstacle {
+	c := obstacle{What: "a worker has it, and waits for its slot", Since: stand.Since}
+	if stand.Sending {
+		c.What = "a worker sends it, or waits for its next step or the answer"
+	}
+	for _, w := range s.Workers {
+		if w.ID == stand.Worker {
+			return c
+		}
+	}
+	c.What = "the worker that had it is not alive"
+	c.Change = "wait: another worker takes it over within 15 seconds"
+	return c
+}
+
+// placeText says where in its line a job stands.
+func placeText(s *pace.Status, i producer.JobInfo) string {
+	if i.Place == 0 {
+		return "; it is in no line, and next"
+	}
+	text := fmt.Sprintf("; place %d in line %s", i.Place, i.Line)
+	if !i.ETA.IsZero() {
+		text += ", expected by " + stamp(i.ETA) + " UTC, in " + span(max(0, i.ETA.Sub(s.At)))
+	}
+	return text
+}
+
+// orderObstacles are what holds back this job alone.
+func orderObstacles(stand pace.Stand, behind producer.JobInfo) []obstacle {
+	var obstacles []obstacle
+	if stand.Behind != "" {
+		c := obstacle{
+			What:  "an earlier message to the same person goes first: job " + stand.Behind,
+			Stops: true, Change: "sendpace why job " + stand.Behind + ", or sendpace job cancel " + stand.Behind,
+		}
+		if behind.State != "" {
+			c.What += ", " + string(behind.State)
+			c.Until = behind.At
+		}
+		obstacles = append(obstacles, c)
+	}
+	if !stand.Due.IsZero() {
+		obstacles = append(obstacles, obstacle{
+			What: "the same person has just got a message", Until: stand.Due, Stops: true, Change: "thread_interval in the configuration",
+		})
+	}
+	return obstacles
+}
+
+// jobPageObstacles are what holds back the page of a job, and the line that it waits in.
+func jobPageObstacles(s *pace.Status, i producer.JobInfo) []obstacle {
+	id := i.Line.PageID
+	if id == "" {
+		id = i.Job.PageID
+	}
+	v, err := findPage(s, id)
+	if err != nil {
+		return fleetObstacles(s)
+	}
+	obstacles := append(fleetObstacles(s), slowObstacles(s, v.PageStatus)...)
+	for _, l := range v.Lines {
+		if c, ok := lineObstacle(v, l); ok && l.Name == i.Line.String() && l.Limit != "order" {
+			obstacles = append(obstacles, c)
+		}
+	}
+	return obstacles
+}
