@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,4 +62,19 @@ func plainJSON(t *testing.T, data []byte) (value any) {
 	d.UseNumber()
 	require.NoError(t, d.Decode(&value), string(data))
 	return value
+}
+
+// Whatever a form field holds, the body that is made of it is JSON, and a value that is JSON already is left as it is.
+func FuzzJoinFields(f *testing.F) {
+	for _, value := range []string{`{'id':'7'}`, `{id:7}`, `{"text":"it's"}`, `{'a\'b':["x",'\\']}`, `[`, `{'`, `{'\`, "7"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		body := sendapi.JoinFields(map[string][]string{"message": {value}})
+		var members map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(body, &members), "%q gave %s", value, body)
+		if want := strings.TrimSpace(value); strings.HasPrefix(want, "{") && json.Valid([]byte(want)) {
+			require.JSONEq(t, want, string(members["message"]), "%q", value)
+		}
+	})
 }

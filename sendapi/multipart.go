@@ -30,23 +30,32 @@ func fieldsOf(body json.RawMessage) []formField {
 }
 
 // JoinFields makes the JSON object of a call from its form fields, the reverse of what fields are: a value that is a JSON object,
-// list or string is taken as it is, any other as a string. Of a name that comes twice the first counts.
+// list or string is taken as it is, any other as a string. Objects and lists may be written as in the platform's samples, with
+// single quotes around strings and none around names. Of a name that comes twice the first counts.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func JoinFields(fields map[string][]string) json.RawMessage {
 	members := make(map[string]json.RawMessage, len(fields))
 	for name, values := range fields {
-		if len(values) == 0 {
-			continue
-		}
-		trimmed := strings.TrimSpace(values[0])
-		if trimmed != "" && strings.ContainsRune(`{["`, rune(trimmed[0])) && json.Valid([]byte(trimmed)) {
-			members[name] = json.RawMessage(trimmed)
-		} else {
-			members[name], _ = json.Marshal(values[0]) // a string
+		if len(values) > 0 {
+			members[name] = fieldValue(values[0])
 		}
 	}
 	body, _ := json.Marshal(members) // valid JSON, each of them
 	return body
+}
+
+func fieldValue(value string) json.RawMessage {
+	trimmed := strings.TrimSpace(value)
+	if trimmed != "" && strings.ContainsRune(`{["`, rune(trimmed[0])) {
+		if json.Valid([]byte(trimmed)) {
+			return json.RawMessage(trimmed)
+		}
+		if strict, ok := relaxed(trimmed); ok && trimmed[0] != '"' {
+			return strict
+		}
+	}
+	text, _ := json.Marshal(value) // a string
+	return text
 }
 
 // fileForm is a multipart body: the fields, then the file.

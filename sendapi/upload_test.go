@@ -289,6 +289,13 @@ func TestFieldsBecomeTheBodyThatTheyAreOf(t *testing.T) {
 		{map[string][]string{"recipient": {` {"id": "7"}`}, "messaging_type": {"UPDATE"}}, `{"messaging_type":"UPDATE","recipient":{"id":"7"}}`},
 		{map[string][]string{"sender_action": {`"typing_on"`}, "persona_id": {"17"}}, `{"persona_id":"17","sender_action":"typing_on"}`},
 		{map[string][]string{"message": {`{"text":`, "second"}, "tag": {}, "batch": {"[]"}}, `{"batch":[],"message":"{\"text\":"}`},
+		{map[string][]string{"recipient": {`{'id':'7'}`}, "message": {`{'text':'hello, "world"'}`}},
+			`{"message":{"text":"hello, \"world\""},"recipient":{"id":"7"}}`},
+		{map[string][]string{"recipient": {`{id:7}`}, "message": {`{ text : 'it\'s: {a:1}', "x" : [true,'\\' , null] }`}},
+			`{"message":{"text":"it's: {a:1}","x":[true,"\\",null]},"recipient":{"id":7}}`},
+		{map[string][]string{"message": {`{'text':'it's'}`}}, `{"message":"{'text':'it's'}"}`},
+		{map[string][]string{"message": {`{'text':'`}, "tag": {`"'`}, "x": {`{'\`}, "y": {`{é:1}`}},
+			`{"message":"{'text':'","tag":"\"'","x":"{'\\","y":"{é:1}"}`},
 		{nil, `{}`},
 	} {
 		assert.Equal(t, row.want, string(sendapi.JoinFields(row.fields)), "%v", row.fields)
