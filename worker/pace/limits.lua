@@ -40,8 +40,8 @@ local function save_adapt(prefix, scope, a)
     redis.call('DEL', key)
     return
   end
-  -- A pause lasts a day at most; what is not steady must outlive it.
-  local ttl = a.stage == 'steady' and NEWS / 1000 or 2 * DAY / 1000
+  -- What is not steady must outlive the pause, and a hold may last until somebody is back from holiday.
+  local ttl = a.stage == 'steady' and NEWS / 1000 or 90 * DAY / 1000
   redis.call('SET', key, string.format('%s %.0f %d %d %.0f', a.stage, a.at, a.from, a.usage, a.seen),
     'PX', string.format('%.0f', ttl))
 end

@@ -122,6 +122,7 @@ local function finish(now)
     local key = ARGV[2] .. 'suppressed:' .. d.page
     redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
     redis.call('ZADD', key, string.format('%.0f', now + d.suppress), d.recipient)
+    redis.call('PEXPIRE', key, string.format('%.0f', math.max(d.suppress / 1000, redis.call('PTTL', key))))
   end
   if redis.call('HGET', KEYS[6], d.page .. ':' .. d.recipient) == ARGV[3] then
     free(KEYS[6], KEYS[5], ARGV[2], tasks, groups, d.page, d.recipient, string.format('%.0f', now))

@@ -81,6 +81,7 @@ func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 		n, _ := strconv.Atoi(before)
 		assert.Equal(t, strconv.Itoa(n+1), d.rdb.HGet(ctx, d.keys.Outcomes(), "1:accepted").Val(), "nobody had counted it before")
 		until := d.rdb.ZScore(ctx, d.keys.Suppressed("1"), d.routeOf("1", "7").Recipient).Val()
+		assert.InDelta(t, time.Hour, d.rdb.PTTL(ctx, d.keys.Suppressed("1")).Val(), float64(time.Minute))
 		assert.InDelta(t, time.Now().Add(time.Hour).UnixMicro(), until, 60e6)
 		assert.Zero(t, d.rdb.HLen(ctx, d.keys.Busy()).Val())
 		info, err := asynq.NewInspectorFromRedisClient(d.rdb).GetTaskInfo(producer.DefaultQueue, id)
