@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -31,7 +33,7 @@ func (a *app) auditCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
 				r, err := pace.Audit(ctx, rdb, q)
-				if err != nil {
+				if err = errors.Join(err, auditedNothing(q, r)); err != nil {
 					return err
 				}
 				if asJSON {
@@ -53,6 +55,21 @@ func (a *app) auditCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&q.Deep, "deep", false, "look at each job, also if the figures fit")
 	a.queueFlags(cmd)
 	return cmd
+}
+
+// auditedNothing is the error of a name that stands for nothing: a slip must not look like a page whose figures fit.
+func auditedNothing(q pace.AuditQuery, r *pace.AuditReport) error {
+	switch {
+	case r == nil:
+		return nil
+	case q.Page != "" && len(r.Pages) == 0:
+		return failure("sendpace audit lists all pages", "there has never been a job of page %s in this queue", q.Page)
+	case q.Broadcast != "" && !slices.ContainsFunc(r.Broadcasts, func(b pace.BroadcastAudit) bool {
+		return b.ID == q.Broadcast && (b.Accepted > 0 || b.Found != nil && *b.Found > 0)
+	}):
+		return failure("sendpace audit lists all broadcasts", "there is no broadcast %s in this queue", q.Broadcast)
+	}
+	return nil
 }
 
 func auditText(r *pace.AuditReport) string {

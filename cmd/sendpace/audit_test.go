@@ -36,6 +36,11 @@ sale              1     1      -     0       0        0          0        0     
 	assert.Contains(t, got.err, "sendpace: the account does not add up\n")
 	assert.Equal(t, 0, on(url, "audit", "--page", "1001").code)
 
+	assert.Equal(t, ran{1, "", "sendpace: there has never been a job of page 9 in this queue\n  sendpace audit lists all pages\n"},
+		on(url, "audit", "--page", "9"))
+	assert.Equal(t, ran{1, "", "sendpace: there is no broadcast slae in this queue\n  sendpace audit lists all broadcasts\n"},
+		on(url, "audit", "--broadcast", "slae"))
+
 	got = on(url, "audit", "--json", "--broadcast", "sale")
 	assert.Equal(t, 1, got.code)
 	var r pace.AuditReport
