@@ -92,6 +92,12 @@ local function not_before(line, time)
   redis.call('ZADD', KEYS[6], string.format('%.0f', time + ARGV[5]), line)
 end
 
+-- look_at is when to look at a line of a page whose next slot is at a time: sooner where a temporary rate ends before, which may
+-- bring the slot forward. (A lead after the end, as a line is visited a lead before it is due.)
+local function look_at(v, time)
+  return math.min(time, v.ends + ARGV[5])
+end
+
 -- enter puts a job into a line that takes notice of it at a time.
 local function enter(line, id, score, time)
   redis.call('ZADD', ARGV[3] .. line, score, id)
@@ -125,7 +131,7 @@ end
 
 -- step_aside moves a job that is held up by what others of its line are not into a side line. It returns false if the job is
 -- where it belongs.
-local function step_aside(page, lane, side, id, score, slot, why)
+local function step_aside(v, page, lane, side, id, score, slot, why)
   local class = class_of(id)
   local to = why == 'thread' and 'later' or (class == 'r' or class == 'b') and 'reply' or 'media'
   if to == side then
@@ -136,7 +142,7 @@ local function step_aside(page, lane, side, id, score, slot, why)
   elseif side == 'later' then
     score = 0
   end
-  enter(page .. ':' .. lane .. ':' .. to, id, score, slot)
+  enter(page .. ':' .. lane .. ':' .. to, id, score, look_at(v, slot))
   return true
 end
 
@@ -234,9 +240,9 @@ local function pick(line, page, lane, side, v, b, turn)
       if slot <= horizon then
         return {id = id, msg = msg, names = names, recipient = recipient, slot = slot}
       end
-      if not step_aside(page, lane, side, id, score, slot, why) then
+      if not step_aside(v, page, lane, side, id, score, slot, why) then
         redis.call('ZADD', group, score, id)
-        redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
+        redis.call('ZADD', KEYS[6], string.format('%.0f', look_at(v, slot)), line)
         return nil
       elseif v.shares and v.shares.pass[line] then
         use_turn(ARGV[4], page, v.shares, line, b, turn)
@@ -302,7 +308,8 @@ local function visit(line, page, lane, side, broadcast)
   end
   if slot > horizon then
     -- A share that rises brings the slot forward.
-    redis.call('ZADD', KEYS[6], string.format('%.0f', v.share < 1 and math.min(slot, horizon + CHANGING) or slot), line)
+    local time = look_at(v, v.share < 1 and math.min(slot, horizon + CHANGING) or slot)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', time), line)
     return nil
   end
   local first = ahead(line, page, lane, side, slot, v.shares)
@@ -317,7 +324,7 @@ local function visit(line, page, lane, side, broadcast)
     charge(ARGV[4], page, v, job.names, job.recipient, job.slot, now)
     use_turn(ARGV[4], page, v.shares, line, b, job.slot)
     local free_at = math.max(next_slot(v, names, now), b and b.last + b.every or 0)
-    redis.call('ZADD', KEYS[6], string.format('%.0f', free_at), line)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', look_at(v, free_at)), line)
   end
   return job
 end
