@@ -113,6 +113,22 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		"order":       {limited("order", time.Time{}), "bulk: 5 wait, each behind an earlier message to the same person\n  change  wait: they go when "},
 		"budget":      {limited("budget", soon), "bulk: 5 wait: the page's 500 sends of 24 hours are used up\n" + soonText + "  change  daily_budget of the page"},
 		"app budget":  {limited("app budget", soon), "bulk: 5 wait: the sends of 24 hours of all pages are used up\n" + soonText + "  change  app.daily_budget in "},
+		"broadcast that is stopped": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Name, l.Limit = "1001:bulk:@sale", "broadcast" },
+			"bulk: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
+		},
+		"broadcast with a window": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
+				l.Name, l.Limit, l.Next = "1001:bulk:@sale", "broadcast", soon
+			},
+			"bulk: 5 wait for the broadcast's own pace, start or window\n" + soonText + "  change  sendpace broadcast status sale\n",
+		},
+		"rates for a time": {
+			func(_ *pace.Status, p *pace.PageStatus, _ *pace.LineStatus) {
+				p.Temporary = &pace.Temporary{Page: 50, Bulk: 20, Until: soon}
+			},
+			"its rates are set for a time: rate 50/s, bulk rate 20/s\n" + soonText + "  change  sendpace page rate 1001 --reset\n",
+		},
 		"a new limit": {limited("moon", soon), "bulk: 5 wait for: moon\n" + soonText},
 	} {
 		s := fleetAtNine(tt.change)
