@@ -115,7 +115,10 @@ func statusText(s *pace.Status) string {
 }
 
 func laneName(l pace.LineStatus) string {
-	return strings.TrimSpace(string(l.Lane) + " " + l.Side)
+	if l.Broadcast != "" {
+		return string(l.Lane) + " @" + l.Broadcast
+	}
+	return strings.TrimSpace(string(l.Lane) + " " + string(l.Side))
 }
 
 func pageState(p pace.PageStatus, app *pace.PauseStatus) string {

@@ -24,6 +24,7 @@ func TestStatusText(t *testing.T) {
 	got := statusText(&pace.Status{
 		Lines: []pace.LineStatus{
 			{PageID: "1001", Lane: producer.LaneBulk, Waiting: 100_000, Rate: 0.9, ETA: 31 * time.Hour, Limit: "bulk"},
+			{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "sale", Waiting: 5, Rate: 0.9, ETA: 6 * time.Second, Limit: "broadcast"},
 			{PageID: "1001", Lane: producer.LaneRealtime, Side: "media", Waiting: 3, Rate: 10, ETA: time.Second / 3, Limit: "media"},
 			{PageID: "1002", Lane: producer.LaneBulk, Waiting: 7, Rate: 0.9, ETA: -1, Limit: "hold"},
 			{PageID: "1003", Lane: producer.LaneBulk, Waiting: 5, Rate: 0.9, ETA: 96 * time.Second, Limit: "pause"},
@@ -45,6 +46,7 @@ func TestStatusText(t *testing.T) {
 	assert.Equal(t, `page  lane            waiting   rate    now    ETA  state           waits for
 ───────────────────────────────────────────────────────────────────────────────
 1001  bulk             100000  0.9/s  5.0/s    31h  sending         bulk
+1001  bulk @sale            5  0.9/s  5.0/s     6s  sending         broadcast
 1001  realtime media        3   10/s  5.0/s     1s  sending         media
 1002  bulk                  7  0.9/s  0.0/s      -  on hold         hold
 1003  bulk                  5  0.9/s  0.0/s  1m36s  paused          pause
