@@ -100,7 +100,7 @@ func TestALineMayUseEveryField(t *testing.T) {
 		`"expires_at":"2126-01-01T00:00:00Z","max_attempts":3,"on_unknown":"never","retention":"36h0m0s","meta":{"order":17}}`
 	got := sendpace(line, nil, "enqueue", "--redis", url, "--file", "-")
 	assert.Equal(t, ran{out: "1 accepted, 0 refused\n"}, got)
-	tasks, err := asynq.NewInspectorFromRedisClient(rdb).ListAggregatingTasks(producer.DefaultQueue, "5:bulk")
+	tasks, err := asynq.NewInspectorFromRedisClient(rdb).ListAggregatingTasks(producer.DefaultQueue, "5:bulk:@autumn")
 	require.NoError(t, err)
 	require.Len(t, tasks, 1)
 	assert.JSONEq(t, line, string(tasks[0].Payload))

@@ -230,7 +230,10 @@ func errorLines(outcomes []producer.Outcome) []string {
 }
 
 func laneName(l pace.LineStatus) string {
-	return strings.TrimSpace(string(l.Lane) + " " + l.Side)
+	if l.Broadcast != "" {
+		return string(l.Lane) + " @" + l.Broadcast
+	}
+	return strings.TrimSpace(string(l.Lane) + " " + string(l.Side))
 }
 
 // rateOf prints the rate that the page has now.

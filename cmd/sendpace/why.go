@@ -227,7 +227,7 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 		c.What = waits + ", each behind an earlier message to the same person"
 		c.Change = "wait: they go when that one has ended; sendpace why job ID says which it is"
 	case "broadcast":
-		name := broadcastOf(l)
+		name := l.Broadcast
 		c.What, c.Change = waits+" for the broadcast's own pace, start or window", "sendpace broadcast status "+name
 		if l.Next.IsZero() {
 			c.What, c.Stops = waits+", and the broadcast does not send", true
@@ -243,10 +243,4 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 		c.What = waits + " for: " + l.Limit
 	}
 	return c, true
-}
-
-// broadcastOf is the broadcast that a line belongs to.
-func broadcastOf(l pace.LineStatus) string {
-	_, name, _ := strings.Cut(l.Name, "@")
-	return name
 }

@@ -115,15 +115,15 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		"app budget": {limited("app budget", soon), "bulk: 5 wait: the sends of 24 hours of all pages are used up\n" + soonText + "  change  app.daily_budget in "},
 		"broadcast that is stopped": {
 			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
-				l.Name, l.Limit = "1001:bulk:@sale", "broadcast"
+				l.Broadcast, l.Limit = "sale", "broadcast"
 			},
-			"bulk: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
+			"bulk @sale: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
 		},
 		"broadcast with a window": {
 			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
-				l.Name, l.Limit, l.Next = "1001:bulk:@sale", "broadcast", soon
+				l.Broadcast, l.Limit, l.Next = "sale", "broadcast", soon
 			},
-			"bulk: 5 wait for the broadcast's own pace, start or window\n" + soonText + "  change  sendpace broadcast status sale\n",
+			"bulk @sale: 5 wait for the broadcast's own pace, start or window\n" + soonText + "  change  sendpace broadcast status sale\n",
 		},
 		"rates for a time": {
 			func(_ *pace.Status, p *pace.PageStatus, _ *pace.LineStatus) {

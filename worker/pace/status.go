@@ -57,20 +57,23 @@ type LineStatus struct {
 	PageID string        `json:"page_id"`
 	Lane   producer.Lane `json:"lane"`
 	// Side says what the jobs of a side line wait for: "media" and "reply" the rate of their class, "later" the spacing of
-	// their conversation. It is empty for the line of the lane itself.
-	Side    string `json:"side,omitempty"`
-	Waiting int64  `json:"waiting"`
+	// their conversation. It is empty for the line of the lane itself, and for one of a broadcast.
+	Side producer.Side `json:"side,omitempty"`
+	// Broadcast is whose line it is; empty for all others.
+	Broadcast string `json:"broadcast,omitempty"`
+	Waiting   int64  `json:"waiting"`
 	// Rate is the rate of the lane and class, a second, as configured or for a time: the lowest of those that hold for all jobs of the
 	// line.
 	Rate float64 `json:"rate"`
 	// Oldest is how long the first job of the line has been waiting since it was enqueued, or came due.
 	Oldest time.Duration `json:"oldest_ns"`
 	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (an earlier
-	// message to its recipient is in hand), probe, pause or hold. Next is when that lets it go; zero if that is not known.
+	// message to its recipient is in hand), broadcast (it is paused, its time has not come, or the pace chosen for it), probe,
+	// pause or hold. Next is when that lets it go; zero if that is not known.
 	Limit string    `json:"limit"`
 	Next  time.Time `json:"next,omitzero"`
-	// ETA is how long the line takes to empty if it has its page to itself, with the time that a temporary rate has left; below zero on
-	// a page that is held.
+	// ETA is how long the line takes to empty if it has its page to itself, and sends all the time, with the time that a temporary rate
+	// has left; below zero on a page that is held.
 	ETA time.Duration `json:"eta_ns"`
 }
 
@@ -261,8 +264,11 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 }
 
 func lineStatus(name string, n int64, margin float64, by binding, page PageStatus, s *Status) LineStatus {
-	l := LineStatus{Name: name, PageID: page.ID, Waiting: n, Limit: by.limit, Next: by.next}
-	_, l.Lane, l.Side = splitLine(name)
+	line := splitLine(name)
+	l := LineStatus{
+		Name: name, PageID: page.ID, Lane: line.Lane, Side: line.Side, Broadcast: line.Broadcast,
+		Waiting: n, Limit: by.limit, Next: by.next,
+	}
 	usual := l.lowest(page.Configured)
 	l.Rate = l.lowest(page.Temporary.Over(page.Configured))
 	var left time.Duration
@@ -295,39 +301,27 @@ func (l LineStatus) lowest(of Rates) float64 {
 	if l.Lane == producer.LaneBulk {
 		rate = min(rate, of.Bulk)
 	}
-	if l.Side == sideMedia {
+	if l.Side == producer.SideMedia {
 		rate = min(rate, of.Media)
 	}
-	if l.Side == sideReply && of.Replies > 0 {
+	if l.Side == producer.SideReply && of.Replies > 0 {
 		rate = min(rate, of.Replies)
 	}
 	return rate
 }
 
-// Side lines of a lane. See parse_line in lib.lua.
-const (
-	sideMedia = "media"
-	sideReply = "reply"
-	sideLater = "later"
-)
-
 // splitLine reads a line's name as parse_line does: a group that is no line counts as a bulk line of a page of that name.
-func splitLine(name string) (page string, lane producer.Lane, side string) {
-	page, rest, _ := strings.Cut(name, ":")
-	text, side, sided := strings.Cut(rest, ":")
-	lane = producer.Lane(text)
-	switch {
-	case page == "", strings.Trim(page, "0123456789") != "", lane != producer.LaneBulk && lane != producer.LaneRealtime,
-		sided && side != sideMedia && side != sideReply && side != sideLater:
-		return name, producer.LaneBulk, ""
+func splitLine(name string) producer.Line {
+	if line, ok := producer.ParseLine(name); ok {
+		return line
 	}
-	return page, lane, side
+	return producer.Line{PageID: name, Lane: producer.LaneBulk}
 }
 
 func linesByPage(names []string) map[string][]string {
 	lines := map[string][]string{}
 	for _, name := range names {
-		page, _, _ := splitLine(name)
+		page := splitLine(name).PageID
 		lines[page] = append(lines[page], name)
 	}
 	return lines

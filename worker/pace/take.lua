@@ -254,6 +254,9 @@ local function pick(line, page, lane, side, v, b, turn)
   return nil
 end
 
+-- A line that waits for others of its lane is due later than they by some us, less than this.
+local WAITED = 1000
+
 -- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
 -- side lines of a lane, whose jobs were first, before its line, private replies, which can be media too, before media, and of those
 -- that share the bulk lane's pace the ones whose pass is lower. Of these it forgets the ones that are gone.
@@ -263,14 +266,16 @@ local function ahead(line, page, lane, side, slot, shares)
     if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
     if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
   end
+  local lanes = #names
   for other in pairs(shares and shares.pass[line] and shares.pass or {}) do
     if pass_of(shares, other) < pass_of(shares, line) then table.insert(names, other) end
   end
   local latest
   if #names > 0 then
     for i, due in ipairs(redis.call('ZMSCORE', KEYS[6], unpack(names))) do
-      if due and tonumber(due) <= slot then latest = math.max(latest or 0, tonumber(due)) end
-      if not due and shares then shares.pass[names[i]] = nil end
+      local by = i > lanes and slot + WAITED or slot
+      if due and tonumber(due) <= by then latest = math.max(latest or 0, tonumber(due)) end
+      if not due and i > lanes then shares.pass[names[i]] = nil end
     end
   end
   return latest
