@@ -114,15 +114,27 @@ func (l *loader) together() {
 }
 
 func (l *loader) warnRates(prefix string, r Rates) {
+	for _, w := range r.Warnings() {
+		l.warn(prefix+"."+w.Key, "%s", w.Text)
+	}
+}
+
+// Warnings are what the platform does at these rates that nobody wants; the keys are those of a page.
+func (r Rates) Warnings() []Warning {
+	var found []Warning
+	warn := func(key, format string, limit int) {
+		found = append(found, Warning{Key: key, Text: fmt.Sprintf(format, limit)})
+	}
 	switch {
 	case r.Rate > sendRefused:
-		l.warn(prefix+".rate", "above %d a second the platform refuses sends", sendRefused)
+		warn("rate", "above %d a second the platform refuses sends", sendRefused)
 	case r.Rate > inboxStops:
-		l.warn(prefix+".rate", "above %d a second the page's inbox stops showing new messages", inboxStops)
+		warn("rate", "above %d a second the page's inbox stops showing new messages", inboxStops)
 	}
 	if r.MediaRate > mediaRefused {
-		l.warn(prefix+".media_rate", "above %d a second the platform refuses audio and video", mediaRefused)
+		warn("media_rate", "above %d a second the platform refuses audio and video", mediaRefused)
 	}
+	return found
 }
 
 func loopback(host string) bool {

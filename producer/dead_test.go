@@ -64,7 +64,8 @@ func TestDead(t *testing.T) {
 		assert.Equal(t, all, deadIDs(t, p, false, nil))
 		assert.Equal(t, strings.Join([]string{byHand, archived, "expired", "stream-only"}, " "), deadIDs(t, p, true, nil))
 		assert.Equal(t, archived, deadIDs(t, p, false, func(o producer.Outcome) bool { return o.Code == 551 }))
-		for range p.Dead(bg, false, nil) {
+		for _, err := range p.Dead(bg, false, nil) {
+			require.NoError(t, err)
 			break // leaving it early is allowed
 		}
 

@@ -50,11 +50,19 @@ local function forecast(line, place)
   if left > 0 then stop = 'pause' end
   local rates = redis.call('GET', ARGV[3] .. 'rates:' .. page) or redis.call('GET', ARGV[3] .. 'rates:default')
   local every = interval(rates, lane, side)
-  local wait = math.max(left, to_start) + place * math.max(every, least or 0)
-  if every == 0 or place == 0 or not least or wait > CENTURY then
+  if every == 0 or place == 0 or not least then
     return 0, stop
   end
-  return now + wait, stop
+  local wait = math.max(left, to_start)
+  local brief, ends = for_now(rates, redis.call('GET', ARGV[3] .. 'temporary:' .. page), now)
+  local brief_every = math.max(interval(brief, lane, side), least)
+  local first = math.min(place, math.max(0, math.floor((ends - now - wait) / brief_every))) -- those that go at a temporary rate
+  if first < place then
+    wait = math.max(wait, ends - now) + (place - first) * math.max(every, least)
+  else
+    wait = wait + first * brief_every
+  end
+  return wait > CENTURY and 0 or now + wait, stop
 end
 
 local line, place, at, eta, stop = h[3] or '', 0, '', 0, ''

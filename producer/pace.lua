@@ -12,3 +12,16 @@ local function interval(rates, lane, side)
   return us
 end
 
+-- for_now puts the intervals that a page has for a time (worker/pace/temporary.lua) in place of those of rates. It returns the
+-- text, as interval takes it, and when they end; rates and now where there are none.
+local function for_now(rates, temporary, now)
+  local ends, page, bulk, media = string.match(temporary or '', '^(%d+) (%d+) (%d+) (%d+)$')
+  local usual = {string.match(rates or '', '^(%d+) (%d+) (%d+) (%d+) ')}
+  if not ends or not usual[1] or tonumber(ends) <= now then
+    return rates, now
+  end
+  for i, us in ipairs({page, bulk, media}) do
+    if us ~= '0' then usual[i] = us end
+  end
+  return table.concat(usual, ' ') .. ' ', tonumber(ends)
+end

@@ -151,3 +151,28 @@ func TestGetForecastsFromThePace(t *testing.T) {
 		assert.Zero(t, held.ETA)
 	})
 }
+
+func TestETAReckonsWithATemporaryRate(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		pacer := setRates(t, rdb)
+		p := newProducer(t, rdb)
+		var last string
+		for i := range 40 {
+			r, err := p.Enqueue(bg, text("1", fmt.Sprint(i), "x"))
+			require.NoError(t, err)
+			last = r.ID
+		}
+		in := func() time.Duration {
+			info, err := p.Get(bg, last)
+			require.NoError(t, err)
+			return time.Until(info.ETA)
+		}
+		assert.InDelta(t, 20*time.Second, in(), float64(time.Second), "40 at 2 a second")
+		_, err := pacer.SetTemporary(bg, "1", pace.Temporary{Bulk: 20}, time.Hour)
+		require.NoError(t, err)
+		assert.InDelta(t, 2*time.Second, in(), float64(time.Second), "40 at 20 a second")
+		_, err = pacer.SetTemporary(bg, "1", pace.Temporary{Bulk: 0.2}, 20*time.Second)
+		require.NoError(t, err)
+		assert.InDelta(t, 38*time.Second, in(), float64(1200*time.Millisecond), "4 within 20 seconds, then 36 at 2 a second")
+	})
+}

@@ -67,8 +67,8 @@ type JobInfo struct {
 	// Place is its place in the line, from 1; 0 outside of the lines. Jobs that wait for another one to the same recipient
 	// stand behind all that can go.
 	Place int64
-	// ETA is when its turn comes at the latest, if its page is sent at the configured pace from now, or from the end of its
-	// pause, on. Jobs of other lines are not reckoned with, nor are daily budgets and a pace that is slowed down. Zero outside of
+	// ETA is when its turn comes at the latest, if its page is sent at the pace that is set, for a time or for good, from now, or from
+	// the end of its pause, on. Jobs of other lines are not reckoned with, nor are daily budgets and a pace that is slowed down. Zero outside of
 	// the lines, on a page that is held, as long as no worker has set the pace, and beyond a century; and for a job of a broadcast
 	// that is stopped, sends its test share, or sends in a window of the day alone.
 	ETA time.Time

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/redis/go-redis/v9"
@@ -16,8 +17,8 @@ import (
 func (a *app) pageCommand() *cobra.Command {
 	group := &cobra.Command{Use: "page", Short: "Look at pages, stop them, and let them go on"}
 	group.AddCommand(
-		a.pageCheckCommand(), a.pageHoldCommand(), a.pageListCommand(), a.pagePauseCommand(), a.pageReleaseCommand(), a.pageResumeCommand(),
-		a.pageShowCommand(),
+		a.pageCheckCommand(), a.pageHoldCommand(), a.pageListCommand(), a.pagePauseCommand(), a.pageRateCommand(), a.pageReleaseCommand(),
+		a.pageResumeCommand(), a.pageShowCommand(),
 	)
 	return group
 }
@@ -84,10 +85,11 @@ type pageView struct {
 	State    string            `json:"state"`
 	Lines    []pace.LineStatus `json:"lines"`
 	AppPause *pace.PauseStatus `json:"app_pause,omitempty"`
+	at       time.Time
 }
 
 func pageViewOf(s *pace.Status, p pace.PageStatus) pageView {
-	v := pageView{PageStatus: p, State: pageState(p, s), Lines: []pace.LineStatus{}, AppPause: s.App}
+	v := pageView{PageStatus: p, State: pageState(p, s), Lines: []pace.LineStatus{}, AppPause: s.App, at: s.At}
 	for _, l := range s.Lines {
 		if l.PageID == p.ID {
 			v.Lines = append(v.Lines, l)
@@ -119,7 +121,8 @@ func pageTable(s *pace.Status) table.Writer {
 	for _, p := range s.Pages {
 		v := pageView{PageStatus: p, Lines: lines[p.ID]}
 		n, until := v.waiting()
-		t.AppendRow(table.Row{p.ID, pageState(p, s), n, configured(p.Configured.Page), configured(p.Configured.Bulk), rateOf(p), usageOf(p), until,
+		r := p.Temporary.Over(p.Configured)
+		t.AppendRow(table.Row{p.ID, pageState(p, s), n, configured(r.Page), configured(r.Bulk), rateOf(p), usageOf(p), until,
 			whyStopped(p, s.App)})
 	}
 	return t
@@ -212,6 +215,9 @@ func pageText(v pageView) string {
 	}
 	notes := append(scopeNotes("all pages", pace.App, v.AppPause, 0, 0, 0),
 		scopeNotes("page "+v.ID, v.ID, v.Pause, v.Usage, v.Configured.Budget, v.Spent)...)
+	if v.Temporary != nil {
+		notes = append(notes, hurried(v.ID, *v.Temporary, v.Temporary.Until.Sub(v.at)))
+	}
 	if len(notes) > 0 {
 		text += "\n" + strings.Join(notes, "\n") + "\n"
 	}

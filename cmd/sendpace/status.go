@@ -177,7 +177,7 @@ func statusTable(rows []statusRow) table.Writer {
 	for _, r := range rows {
 		l := r.line
 		if l.PageID == "" {
-			t.AppendRow(table.Row{r.page.ID, "-", 0, "-", configured(r.page.Configured.Page), rateOf(r.page), usageOf(r.page), "-", r.state, ""})
+			t.AppendRow(table.Row{r.page.ID, "-", 0, "-", configured(r.page.Temporary.Over(r.page.Configured).Page), rateOf(r.page), usageOf(r.page), "-", r.state, ""})
 			continue
 		}
 		t.AppendRow(table.Row{r.page.ID, laneName(l), l.Waiting, oldest(l), configured(l.Rate), rateOf(r.page), usageOf(r.page), eta(l), r.state,
@@ -213,6 +213,9 @@ func statusNotes(s *pace.Status) []string {
 	notes = append(notes, scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)...)
 	for _, p := range s.Pages {
 		notes = append(notes, scopeNotes("page "+p.ID, p.ID, p.Pause, p.Usage, p.Configured.Budget, p.Spent)...)
+		if p.Temporary != nil {
+			notes = append(notes, hurried(p.ID, *p.Temporary, p.Temporary.Until.Sub(s.At)))
+		}
 	}
 	return notes
 }
@@ -227,7 +230,10 @@ func errorLines(outcomes []producer.Outcome) []string {
 }
 
 func laneName(l pace.LineStatus) string {
-	return strings.TrimSpace(string(l.Lane) + " " + l.Side)
+	if l.Broadcast != "" {
+		return string(l.Lane) + " @" + l.Broadcast
+	}
+	return strings.TrimSpace(string(l.Lane) + " " + string(l.Side))
 }
 
 // rateOf prints the rate that the page has now.

@@ -23,6 +23,7 @@ func TestStatusText(t *testing.T) {
 	s := &pace.Status{
 		Lines: []pace.LineStatus{
 			{PageID: "1001", Lane: producer.LaneBulk, Waiting: 100_000, Rate: 0.9, ETA: 31 * time.Hour, Limit: "bulk", Oldest: 26 * time.Hour},
+			{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "sale", Waiting: 5, Rate: 0.9, ETA: 6 * time.Second, Limit: "broadcast"},
 			{PageID: "1001", Lane: producer.LaneRealtime, Side: "media", Waiting: 3, Rate: 10, ETA: time.Second / 3, Limit: "media"},
 			{PageID: "1002", Lane: producer.LaneBulk, Waiting: 7, Rate: 0.9, ETA: -1, Limit: "hold"},
 			{PageID: "1003", Lane: producer.LaneBulk, Waiting: 5, Rate: 0.9, ETA: 96 * time.Second, Limit: "pause"},
@@ -52,6 +53,7 @@ func TestStatusText(t *testing.T) {
 page  lane            waiting  oldest   rate    now  usage    ETA  state           waits for
 ──────────────────────────────────────────────────────────────────────────────────────────────
 1001  bulk             100000     26h  0.9/s  5.0/s      -    31h  sending         bulk
+1001  bulk @sale            5       -  0.9/s  5.0/s      -     6s  sending         broadcast
 1001  realtime media        3       -   10/s  5.0/s      -     1s  sending         media
 1002  bulk                  7       -  0.9/s  0.0/s      -      -  on hold         hold
 1003  bulk                  5       -  0.9/s  0.0/s      -  1m36s  paused          pause
@@ -60,7 +62,7 @@ page  lane            waiting  oldest   rate    now  usage    ETA  state        
 1006  bulk later            1       -  0.9/s  0.0/s      -     1s  probing         probe
 1007  bulk                  1       -  0.9/s  0.0/s   90 %     1s  slowed, 55 %    budget
 
-waiting 100022   now 5.0/s   in hand 2   to be retried 1   scheduled 4   archived 9
+waiting 100027   now 5.0/s   in hand 2   to be retried 1   scheduled 4   archived 9
 sent 15   failed 1
 
 all pages: 12 % of the platform's allowance is used

@@ -143,6 +143,11 @@ func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
 	if p.Pause == nil && s.App == nil {
 		obstacles = append(obstacles, stageObstacles(p)...)
 	}
+	if t := p.Temporary; t != nil {
+		obstacles = append(obstacles, obstacle{
+			What: "its rates are set for a time: " + ratesText(*t), Until: t.Until, Change: "sendpace page rate " + p.ID + " --reset",
+		})
+	}
 	const slowFrom, news = 80, 5 * time.Minute // see limits.lua
 	usage := func(who string, percent int, at time.Time) {
 		if percent > slowFrom {
@@ -202,15 +207,16 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 	c = obstacle{Until: l.Next}
 	waits := fmt.Sprintf("%s: %d wait", laneName(l), l.Waiting)
 	change := func(flag string) string { return "sendpace page rate " + v.ID + " --" + flag + " RATE --for 2h" }
+	rates := v.Temporary.Over(v.Configured)
 	switch l.Limit {
 	case "pause", "hold", "probe", "":
 		return c, false
 	case "page":
-		c.What, c.Change = waits+" for the page's rate of "+configured(v.Configured.Page), change("rate")
+		c.What, c.Change = waits+" for the page's rate of "+configured(rates.Page), change("rate")
 	case "bulk":
-		c.What, c.Change = waits+" for the bulk rate of "+configured(v.Configured.Bulk), change("bulk")
+		c.What, c.Change = waits+" for the bulk rate of "+configured(rates.Bulk), change("bulk")
 	case "media":
-		c.What, c.Change = waits+" for the media rate of "+configured(v.Configured.Media), change("media")
+		c.What, c.Change = waits+" for the media rate of "+configured(rates.Media), change("media")
 	case "replies":
 		c.What = fmt.Sprintf("%s for the rate of private replies, %.3g an hour", waits, 3600*v.Configured.Replies)
 		c.Change = "replies_per_hour in the configuration; the platform allows 750"
@@ -220,6 +226,13 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 	case "order":
 		c.What = waits + ", each behind an earlier message to the same person"
 		c.Change = "wait: they go when that one has ended; sendpace why job ID says which it is"
+	case "broadcast":
+		name := l.Broadcast
+		c.What, c.Change = waits+" for the broadcast's own pace, start or window", "sendpace broadcast status "+name
+		if l.Next.IsZero() {
+			c.What, c.Stops = waits+", and the broadcast does not send", true
+			c.Change = "sendpace broadcast status " + name + " says why; sendpace broadcast resume " + name
+		}
 	case "budget":
 		c.What = fmt.Sprintf("%s: the page's %d sends of 24 hours are used up", waits, v.Configured.Budget)
 		c.Stops, c.Change = true, "daily_budget of the page in the configuration"

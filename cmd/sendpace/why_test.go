@@ -105,14 +105,32 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 			"the page uses 90 % of the platform's allowance, so the pace is at 55 %\n  since   2026-11-24 08:56:30 UTC, 3m30s ago\n" + soonText +
 				"  change  less to send, or wait: the platform's next answer tells how much is used then\n",
 		},
-		"page rate":   {limited("page", soon), "bulk: 5 wait for the page's rate of 30/s\n" + soonText + "  change  sendpace page rate 1001 --rate RATE --for 2h\n"},
-		"bulk rate":   {limited("bulk", soon), "bulk: 5 wait for the bulk rate of 0.9/s\n" + soonText + "  change  sendpace page rate 1001 --bulk RATE --for 2h\n"},
-		"media rate":  {limited("media", nine), "bulk: 5 wait for the media rate of 10/s\n  until   now\n  change  sendpace page rate 1001 --media RATE --for 2h\n"},
-		"reply rate":  {limited("replies", soon), "bulk: 5 wait for the rate of private replies, 900 an hour\n" + soonText + "  change  replies_per_hour in "},
-		"spacing":     {limited("thread", soon), "bulk: 5 wait for the spacing of their conversations, 1s\n" + soonText + "  change  thread_interval in "},
-		"order":       {limited("order", time.Time{}), "bulk: 5 wait, each behind an earlier message to the same person\n  change  wait: they go when "},
-		"budget":      {limited("budget", soon), "bulk: 5 wait: the page's 500 sends of 24 hours are used up\n" + soonText + "  change  daily_budget of the page"},
-		"app budget":  {limited("app budget", soon), "bulk: 5 wait: the sends of 24 hours of all pages are used up\n" + soonText + "  change  app.daily_budget in "},
+		"page rate":  {limited("page", soon), "bulk: 5 wait for the page's rate of 30/s\n" + soonText + "  change  sendpace page rate 1001 --rate RATE --for 2h\n"},
+		"bulk rate":  {limited("bulk", soon), "bulk: 5 wait for the bulk rate of 0.9/s\n" + soonText + "  change  sendpace page rate 1001 --bulk RATE --for 2h\n"},
+		"media rate": {limited("media", nine), "bulk: 5 wait for the media rate of 10/s\n  until   now\n  change  sendpace page rate 1001 --media RATE --for 2h\n"},
+		"reply rate": {limited("replies", soon), "bulk: 5 wait for the rate of private replies, 900 an hour\n" + soonText + "  change  replies_per_hour in "},
+		"spacing":    {limited("thread", soon), "bulk: 5 wait for the spacing of their conversations, 1s\n" + soonText + "  change  thread_interval in "},
+		"order":      {limited("order", time.Time{}), "bulk: 5 wait, each behind an earlier message to the same person\n  change  wait: they go when "},
+		"budget":     {limited("budget", soon), "bulk: 5 wait: the page's 500 sends of 24 hours are used up\n" + soonText + "  change  daily_budget of the page"},
+		"app budget": {limited("app budget", soon), "bulk: 5 wait: the sends of 24 hours of all pages are used up\n" + soonText + "  change  app.daily_budget in "},
+		"broadcast that is stopped": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
+				l.Broadcast, l.Limit = "sale", "broadcast"
+			},
+			"bulk @sale: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
+		},
+		"broadcast with a window": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
+				l.Broadcast, l.Limit, l.Next = "sale", "broadcast", soon
+			},
+			"bulk @sale: 5 wait for the broadcast's own pace, start or window\n" + soonText + "  change  sendpace broadcast status sale\n",
+		},
+		"rates for a time": {
+			func(_ *pace.Status, p *pace.PageStatus, _ *pace.LineStatus) {
+				p.Temporary = &pace.Temporary{Page: 50, Bulk: 20, Until: soon}
+			},
+			"its rates are set for a time: rate 50/s, bulk rate 20/s\n" + soonText + "  change  sendpace page rate 1001 --reset\n",
+		},
 		"a new limit": {limited("moon", soon), "bulk: 5 wait for: moon\n" + soonText},
 	} {
 		s := fleetAtNine(tt.change)

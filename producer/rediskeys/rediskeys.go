@@ -64,6 +64,9 @@ func (k Keys) Rates(page string) string { return k.Own("rates:") + page }
 // RatedPages is the set of the pages that have limits of their own.
 func (k Keys) RatedPages() string { return k.Rates("pages") }
 
+// Temporary holds the rates that a page has for a time in place of the configured ones.
+func (k Keys) Temporary(page string) string { return k.Own("temporary:") + page }
+
 // Busy is the hash of the recipients' claims: "<page>:<recipient>" to the id of the job that goes before all others.
 func (k Keys) Busy() string { return k.Own("busy") }
 

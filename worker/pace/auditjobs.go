@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer"
 )
 
 const (
@@ -17,6 +19,12 @@ const (
 	// scanChunk is how many keys Redis looks at in one round trip.
 	scanChunk = 1000
 )
+
+// broadcastCounts are the fields of a broadcast that are counted in jobs.
+var broadcastCounts = []string{
+	"accepted", string(producer.Sent), string(producer.Failed), string(producer.Expired), string(producer.Cancelled),
+	string(producer.Unknown),
+}
 
 // broadcastIDs are those of all broadcasts that were counted.
 func (a *auditor) broadcastIDs(ctx context.Context, node redis.UniversalClient) ([]string, error) {
@@ -36,17 +44,18 @@ func (a *auditor) broadcasts(ctx context.Context, ids []string) ([]BroadcastAudi
 	var all []BroadcastAudit
 	for chunk := range slices.Chunk(ids, auditChunk) {
 		pipe := a.rdb.Pipeline()
-		cmds := make([]*redis.MapStringStringCmd, len(chunk))
+		cmds := make([]*redis.SliceCmd, len(chunk))
 		for i, id := range chunk {
-			cmds[i] = pipe.HGetAll(ctx, a.keys.Broadcast(id))
+			cmds[i] = pipe.HMGet(ctx, a.keys.Broadcast(id), broadcastCounts...)
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
 			return nil, err
 		}
 		for i, id := range chunk {
 			n := map[string]int64{}
-			for name, text := range cmds[i].Val() {
-				n[name], _ = strconv.ParseInt(text, 10, 64) // Redis counted it
+			for j, value := range cmds[i].Val() {
+				text, _ := value.(string)
+				n[broadcastCounts[j]], _ = strconv.ParseInt(text, 10, 64) // Redis counted it
 			}
 			b := BroadcastAudit{ID: id, Accepted: n["accepted"], Ends: endsOf(n)}
 			b.Open = b.Accepted - b.ended()

@@ -304,7 +304,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
 		"permit": libLua + permitLua, "settle": libLua + rediskeys.EndsLua + settleLua, "beat": beatLua, "reap": reapLua,
 		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
-		"rates": ratesLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
+		"rates": ratesLua, "temporary": libLua + temporaryLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}

@@ -3,7 +3,6 @@ package pace
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -64,14 +63,7 @@ func decodeRates(text string) (r Rates, appBudget int64, margin float64) {
 		n[i], _ = strconv.ParseInt(f[i], 10, 64)
 	}
 	margin, _ = strconv.ParseFloat(f[7], 64)
-	rate := func(us int64) float64 {
-		if us == 0 {
-			return 0
-		}
-		r := 1e6 / float64(us) / (1 - margin)
-		digits := math.Pow(10, 3-math.Ceil(math.Log10(r)))
-		return math.Round(r*digits) / digits
-	}
+	rate := func(us int64) float64 { return rateOf(us, margin) }
 	return Rates{
 		Page: rate(n[0]), Bulk: rate(n[1]), Media: rate(n[2]), Replies: rate(n[3]),
 		Thread: time.Duration(n[4]) * time.Microsecond, Budget: n[5],

@@ -133,7 +133,7 @@ func (q figureCmds) figures(id string, now time.Time, configured Rates) PageFigu
 	}
 	for i, name := range q.lines {
 		if n := q.count[i].Val(); n > 0 {
-			_, lane, _ := splitLine(name)
+			lane := splitLine(name).Lane
 			of := p.Lanes[lane]
 			of.Waiting += n
 			of.Oldest = max(of.Oldest, waitOfFirst(q.first[i].Val(), now))

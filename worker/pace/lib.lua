@@ -4,10 +4,11 @@
 -- The score of a job in its line says where it stands: 0 for one that was handed out before and came back, asynq's time
 -- of enqueueing (seconds) for one that waits, and PARKED more than that for one that stepped aside. In a later line it is the
 -- time from which on the job may be sent, in seconds. In the line of a broadcast it is 1 for the jobs of its test share, and
--- RELEASED for one that came back and let go of its recipient's claim, because its broadcast does not send.
+-- RELEASED for one that came back and let go of its recipient's claim, because its broadcast does not send: it goes before what
+-- stepped aside for it.
 -- PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
 local PARKED = 2 ^ 34
-local RELEASED = 0.5
+local RELEASED = -1
 local TEST = 1
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.
 local IDLE_LINE = 60 * 1000000
@@ -90,6 +91,7 @@ end
 -- park lets a job of a line step aside until its recipient is free: it stays in the line, behind all that wait.
 local function park(group, prefix, line, page, recipient, id, score)
   local _, lane = parse_line(line)
+  score = math.max(score, 0)
   redis.call('ZADD', group, PARKED + score, id)
   redis.call('ZADD', prefix .. 'parked:' .. page .. ':' .. recipient, (lane == 'bulk' and PARKED or 0) + score, id)
 end

@@ -62,27 +62,41 @@ local function share(a, now)
   return s
 end
 
+-- read_temporary reads the intervals that a page has for a time in place of the configured ones: '<its end> <page> <bulk> <media>',
+-- in us, 0 where one stays as configured. ends is the end, none where there are no such intervals.
+local function read_temporary(text, now)
+  local ends, page, bulk, media = string.match(text or '', '^(%d+) (%d+) (%d+) (%d+)$')
+  if not ends or tonumber(ends) <= now then
+    return {ends = math.huge}
+  end
+  return {ends = tonumber(ends), page = tonumber(page), bulk = tonumber(bulk), media = tonumber(media)}
+end
+
 -- look reads all that decides about the next slot of a page, in one command.
 local function look(prefix, page, now)
   -- A group that is no line has a name of any kind; it has the rates of others.
   local field = string.match(page, '^%d+$') or 'default'
   local r = redis.call('MGET', prefix .. 'pause:app', prefix .. 'pause:' .. page, prefix .. 'slots:' .. page,
     prefix .. 'adapt:app', prefix .. 'adapt:' .. page, prefix .. 'rates:' .. field, prefix .. 'rates:default',
-    prefix .. 'shares:' .. page)
+    prefix .. 'shares:' .. page, prefix .. 'temporary:' .. page)
   local rates = {string.match(r[6] or r[7] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ')}
   if not rates[1] then
     error('sendpace: no rates for page ' .. page .. ' in ' .. prefix .. 'rates:default')
   end
+  local temporary = read_temporary(r[9], now)
   local slots = {string.match(r[3] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')}
   local v = {
-    app_paused = r[1], paused = r[2], app = read_adapt(r[4]), own = read_adapt(r[5]), last = {}, every = {},
+    app_paused = r[1], paused = r[2], app = read_adapt(r[4]), own = read_adapt(r[5]), last = {}, every = {}, usual = {},
     span = tonumber(slots[5]) or 0, count = tonumber(slots[6]) or 0, before = tonumber(slots[7]) or 0,
     shares = read_shares(r[8]), thread = tonumber(rates[5]), budget = tonumber(rates[6]), app_budget = tonumber(rates[7]),
+    ends = temporary.ends,
   }
   v.share = math.min(share(v.app, now), share(v.own, now))
   for i, name in ipairs(LIMITS) do
     v.last[name] = tonumber(slots[i]) or 0
-    v.every[name] = math.ceil(rates[i] / v.share)
+    local for_now = temporary[name] or 0
+    v.usual[name] = math.ceil(rates[i] / v.share)
+    v.every[name] = for_now > 0 and math.ceil(for_now / v.share) or v.usual[name]
   end
   return v
 end
@@ -154,7 +168,8 @@ end
 
 local function save_slots(prefix, page, v, now)
   local last = 0
-  for _, name in ipairs(LIMITS) do last = math.max(last, v.last[name] + v.every[name]) end
+  -- What was sent at a temporary rate counts when it is over.
+  for _, name in ipairs(LIMITS) do last = math.max(last, v.last[name] + math.max(v.every[name], v.usual[name])) end
   redis.call('SET', prefix .. 'slots:' .. page,
     string.format('%.0f %.0f %.0f %.0f %d %d %d', v.last.page, v.last.bulk, v.last.media, v.last.replies,
       v.span, v.count, v.before),

@@ -33,15 +33,28 @@ type Limits struct {
 // encode writes the rates as the scripts read them (see rates.lua): intervals in us, with the margin taken off each rate and
 // rounded up, so that a slot is never early.
 func (r Rates) encode(margin float64, appBudget int64) string {
-	us := func(rate float64) int64 {
-		if rate == 0 {
-			return 0
-		}
-		// A century between two sends is as good as never, and fits the scripts' numbers.
-		return int64(math.Min(math.Ceil(1e6/(rate*(1-margin))), 1e15))
-	}
+	us := func(rate float64) int64 { return interval(rate, margin) }
 	return fmt.Sprintf("%d %d %d %d %d %d %d %g", us(r.Page), us(r.Bulk), us(r.Media), us(r.Replies),
 		r.Thread.Microseconds(), r.Budget, appBudget, margin)
+}
+
+// interval is the us between two sends at a rate, with the margin taken off; 0 for no rate.
+func interval(rate, margin float64) int64 {
+	if rate == 0 {
+		return 0
+	}
+	// A century between two sends is as good as never, and fits the scripts' numbers.
+	return int64(math.Min(math.Ceil(1e6/(rate*(1-margin))), 1e15))
+}
+
+// rateOf is the rate that an interval was made from, to the precision that it has.
+func rateOf(us int64, margin float64) float64 {
+	if us == 0 {
+		return 0
+	}
+	r := 1e6 / float64(us) / (1 - margin)
+	digits := math.Pow(10, 3-math.Ceil(math.Log10(r)))
+	return math.Round(r*digits) / digits
 }
 
 // SetRates makes the limits of the whole fleet those given, from the next slot on. It replaces what an earlier call set, and

@@ -45,6 +45,8 @@ var (
 	explainLua string
 	//go:embed audit.lua
 	auditLua string
+	//go:embed temporary.lua
+	temporaryLua string
 	//go:embed places.lua
 	placesLua string
 )
@@ -53,21 +55,22 @@ var (
 var libLua = linesLua + broadcastsLua + limitsLua
 
 var (
-	takeScript    = redis.NewScript(libLua + takeLua)
-	admitScript   = redis.NewScript(libLua + admitLua)
-	lateScript    = redis.NewScript(libLua + lateLua)
-	unusedScript  = redis.NewScript(libLua + unusedLua)
-	permitScript  = redis.NewScript(libLua + permitLua)
-	settleScript  = redis.NewScript(libLua + rediskeys.EndsLua + settleLua)
-	beatScript    = redis.NewScript(beatLua)
-	reapScript    = redis.NewScript(reapLua)
-	pauseScript   = redis.NewScript(libLua + pauseLua)
-	releaseScript = redis.NewScript(libLua + releaseLua)
-	sweepScript   = redis.NewScript(libLua + sweepLua)
-	ratesScript   = redis.NewScript(ratesLua)
-	explainScript = redis.NewScript(libLua + explainLua)
-	auditScript   = redis.NewScript(libLua + auditLua)
-	placesScript  = redis.NewScript(libLua + placesLua)
+	takeScript      = redis.NewScript(libLua + takeLua)
+	admitScript     = redis.NewScript(libLua + admitLua)
+	lateScript      = redis.NewScript(libLua + lateLua)
+	unusedScript    = redis.NewScript(libLua + unusedLua)
+	permitScript    = redis.NewScript(libLua + permitLua)
+	settleScript    = redis.NewScript(libLua + rediskeys.EndsLua + settleLua)
+	beatScript      = redis.NewScript(beatLua)
+	reapScript      = redis.NewScript(reapLua)
+	pauseScript     = redis.NewScript(libLua + pauseLua)
+	releaseScript   = redis.NewScript(libLua + releaseLua)
+	sweepScript     = redis.NewScript(libLua + sweepLua)
+	temporaryScript = redis.NewScript(libLua + temporaryLua)
+	ratesScript     = redis.NewScript(ratesLua)
+	explainScript   = redis.NewScript(libLua + explainLua)
+	auditScript     = redis.NewScript(libLua + auditLua)
+	placesScript    = redis.NewScript(libLua + placesLua)
 )
 
 // reply is what take, admit and permit answer: the server's time, a verb, and the verb's own values.

@@ -60,9 +60,9 @@ func (r statusReader) stand(ctx context.Context, id string) (Stand, error) {
 }
 
 func (r statusReader) standInLine(ctx context.Context, s Stand, id, line string) (Stand, error) {
-	page, _, side := splitLine(line)
+	of := splitLine(line)
 	pipe := r.rdb.Pipeline()
-	busy := pipe.HGet(ctx, r.keys.Busy(), page+":"+recipientHash(id))
+	busy := pipe.HGet(ctx, r.keys.Busy(), of.PageID+":"+recipientHash(id))
 	score := pipe.ZScore(ctx, r.keys.Line(line), id)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Stand{}, err
@@ -70,7 +70,7 @@ func (r statusReader) standInLine(ctx context.Context, s Stand, id, line string)
 	if busy.Val() != id {
 		s.Behind = busy.Val()
 	}
-	if side == sideLater {
+	if of.Side == producer.SideLater {
 		s.Due = moment(int64(score.Val() * 1e6))
 	}
 	return s, nil

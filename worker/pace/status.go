@@ -2,7 +2,6 @@ package pace
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,18 +57,23 @@ type LineStatus struct {
 	PageID string        `json:"page_id"`
 	Lane   producer.Lane `json:"lane"`
 	// Side says what the jobs of a side line wait for: "media" and "reply" the rate of their class, "later" the spacing of
-	// their conversation. It is empty for the line of the lane itself.
-	Side    string `json:"side,omitempty"`
-	Waiting int64  `json:"waiting"`
-	// Rate is the configured rate of the lane and class, a second: the lowest of those that hold for all jobs of the line.
+	// their conversation. It is empty for the line of the lane itself, and for one of a broadcast.
+	Side producer.Side `json:"side,omitempty"`
+	// Broadcast is whose line it is; empty for all others.
+	Broadcast string `json:"broadcast,omitempty"`
+	Waiting   int64  `json:"waiting"`
+	// Rate is the rate of the lane and class, a second, as configured or for a time: the lowest of those that hold for all jobs of the
+	// line.
 	Rate float64 `json:"rate"`
 	// Oldest is how long the first job of the line has been waiting since it was enqueued, or came due.
 	Oldest time.Duration `json:"oldest_ns"`
 	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (an earlier
-	// message to its recipient is in hand), probe, pause or hold. Next is when that lets it go; zero if that is not known.
+	// message to its recipient is in hand), broadcast (it is paused, its time has not come, or the pace chosen for it), probe,
+	// pause or hold. Next is when that lets it go; zero if that is not known.
 	Limit string    `json:"limit"`
 	Next  time.Time `json:"next,omitzero"`
-	// ETA is how long the line takes to empty if it has its page to itself; below zero on a page that is held.
+	// ETA is how long the line takes to empty if it has its page to itself, and sends all the time, with the time that a temporary rate
+	// has left; below zero on a page that is held.
 	ETA time.Duration `json:"eta_ns"`
 }
 
@@ -79,6 +83,8 @@ type PageStatus struct {
 	// Rate is the rate now, over all lanes: the slots of the last 10 to 20 seconds, a second.
 	Rate       float64 `json:"rate_now"`
 	Configured Rates   `json:"configured"`
+	// Temporary are rates that hold in place of the configured ones for a time; nil if there are none.
+	Temporary *Temporary `json:"temporary,omitempty"`
 	// Stage is "steady", "probe" while one job goes ahead after a pause, or "climb" on the way back to the rates.
 	// StageScope is "page", or "app" if it is the stage of all pages; StageEnd is when a climb is over, or until when the answer to
 	// a probe is waited for; zero if there is no such time.
@@ -206,6 +212,7 @@ func (r statusReader) details(
 type pageCmds struct {
 	id      string
 	slots   *redis.StringCmd
+	brief   *redis.StringCmd // temporary rates
 	pause   pauseCmds
 	lines   []string
 	waiting []*redis.IntCmd
@@ -214,7 +221,10 @@ type pageCmds struct {
 }
 
 func (r statusReader) askPage(ctx context.Context, pipe redis.Pipeliner, id string, lines []string, known bool) pageCmds {
-	q := pageCmds{id: id, lines: lines, slots: pipe.Get(ctx, r.keys.Slots(id)), pause: r.askPause(ctx, pipe, id)}
+	q := pageCmds{
+		id: id, lines: lines, slots: pipe.Get(ctx, r.keys.Slots(id)), brief: pipe.Get(ctx, r.keys.Temporary(id)),
+		pause: r.askPause(ctx, pipe, id),
+	}
 	for _, name := range lines {
 		q.waiting = append(q.waiting, pipe.ZCard(ctx, r.keys.Line(name)))
 		q.first = append(q.first, pipe.ZRangeWithScores(ctx, r.keys.Line(name), 0, 0))
@@ -233,7 +243,8 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 	}
 	page := PageStatus{
 		ID: q.id, Rate: rateNow(q.slots.Val(), s.At), Configured: rates.of(q.id), Pause: q.pause.status(), Outcomes: outcomes,
-		Stage: e.stage, StageScope: e.stageScope, StageEnd: e.stageEnd, Percent: e.percent, Spent: e.spent,
+		Temporary: readTemporary(q.brief.Val(), rates.margin, s.At), Stage: e.stage, StageScope: e.stageScope, StageEnd: e.stageEnd,
+		Percent: e.percent, Spent: e.spent,
 	}
 	if e.usage > 0 {
 		page.Usage, page.UsageAt = e.usage, e.usageAt
@@ -244,7 +255,7 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 	}
 	for i, name := range q.lines {
 		if n := q.waiting[i].Val(); n > 0 {
-			line := lineStatus(name, n, rates.margin, e.limit(i), page, s.App)
+			line := lineStatus(name, n, rates.margin, e.limit(i), page, s)
 			line.Oldest = waitOfFirst(q.first[i].Val(), s.At)
 			s.Lines = append(s.Lines, line)
 		}
@@ -252,61 +263,65 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 	return nil
 }
 
-func lineStatus(name string, n int64, margin float64, by binding, page PageStatus, app *PauseStatus) LineStatus {
-	of := page.Configured
-	s := LineStatus{Name: name, PageID: page.ID, Waiting: n, Rate: of.Page, Limit: by.limit, Next: by.next}
-	_, s.Lane, s.Side = splitLine(name)
-	if s.Lane == producer.LaneBulk {
-		s.Rate = min(s.Rate, of.Bulk)
+func lineStatus(name string, n int64, margin float64, by binding, page PageStatus, s *Status) LineStatus {
+	line := splitLine(name)
+	l := LineStatus{
+		Name: name, PageID: page.ID, Lane: line.Lane, Side: line.Side, Broadcast: line.Broadcast,
+		Waiting: n, Limit: by.limit, Next: by.next,
 	}
-	if s.Side == sideMedia {
-		s.Rate = min(s.Rate, of.Media)
-	}
-	if s.Side == sideReply && of.Replies > 0 {
-		s.Rate = min(s.Rate, of.Replies)
-	}
-	if s.Rate > 0 {
-		s.ETA = time.Duration(float64(n) / (s.Rate * (1 - margin)) * float64(time.Second))
-	}
+	usual := l.lowest(page.Configured)
+	l.Rate = l.lowest(page.Temporary.Over(page.Configured))
 	var left time.Duration
-	for _, p := range []*PauseStatus{page.Pause, app} {
+	for _, p := range []*PauseStatus{page.Pause, s.App} {
 		switch {
 		case p == nil:
 		case p.Hold:
-			s.ETA, s.Limit = -1, "hold"
-			return s
+			l.ETA, l.Limit = -1, "hold"
+			return l
 		default:
 			left = max(left, p.Left)
 		}
 	}
-	s.ETA += left
-	return s
+	jobs := float64(n) / (1 - margin)
+	if t := page.Temporary; t != nil && usual > 0 {
+		// The time that the rate has left behind the pause, and what is sent in it.
+		brief := max(0, t.Until.Sub(s.At)-left).Seconds()
+		sent := min(jobs, brief*l.Rate)
+		jobs, left = jobs-sent, left+time.Duration(sent/l.Rate*float64(time.Second))
+	}
+	if l.ETA = left; usual > 0 {
+		l.ETA += time.Duration(jobs / usual * float64(time.Second))
+	}
+	return l
 }
 
-// Side lines of a lane. See parse_line in lib.lua.
-const (
-	sideMedia = "media"
-	sideReply = "reply"
-	sideLater = "later"
-)
+// lowest is the lowest of the rates that hold for all jobs of the line.
+func (l LineStatus) lowest(of Rates) float64 {
+	rate := of.Page
+	if l.Lane == producer.LaneBulk {
+		rate = min(rate, of.Bulk)
+	}
+	if l.Side == producer.SideMedia {
+		rate = min(rate, of.Media)
+	}
+	if l.Side == producer.SideReply && of.Replies > 0 {
+		rate = min(rate, of.Replies)
+	}
+	return rate
+}
 
 // splitLine reads a line's name as parse_line does: a group that is no line counts as a bulk line of a page of that name.
-func splitLine(name string) (page string, lane producer.Lane, side string) {
-	page, rest, _ := strings.Cut(name, ":")
-	text, side, sided := strings.Cut(rest, ":")
-	lane = producer.Lane(text)
-	switch {
-	case page == "", strings.Trim(page, "0123456789") != "", lane != producer.LaneBulk && lane != producer.LaneRealtime,
-		sided && side != sideMedia && side != sideReply && side != sideLater:
-		return name, producer.LaneBulk, ""
+func splitLine(name string) producer.Line {
+	if line, ok := producer.ParseLine(name); ok {
+		return line
 	}
-	return page, lane, side
+	return producer.Line{PageID: name, Lane: producer.LaneBulk}
 }
 
 func linesByPage(names []string) map[string][]string {
 	lines := map[string][]string{}
 	for _, name := range names {
-		page, _, _ := splitLine(name)
+		page := splitLine(name).PageID
 		lines[page] = append(lines[page], name)
 	}
 	return lines
@@ -318,41 +333,6 @@ func pageIDs(lines map[string][]string, rates rateTable, counts map[string]map[s
 	ids = slices.AppendSeq(ids, maps.Keys(counts))
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// pauseCmds are the two questions about a pause.
-type pauseCmds struct {
-	why  *redis.StringCmd
-	left *redis.DurationCmd
-}
-
-func (r statusReader) askPause(ctx context.Context, pipe redis.Pipeliner, scope string) pauseCmds {
-	return pauseCmds{pipe.Get(ctx, r.keys.Pause(scope)), pipe.PTTL(ctx, r.keys.Pause(scope))}
-}
-
-func (c pauseCmds) status() *PauseStatus {
-	if c.why.Err() != nil {
-		return nil
-	}
-	s := &PauseStatus{Left: max(0, c.left.Val()), Hold: c.left.Val() == -1}
-	if json.Unmarshal([]byte(c.why.Val()), &s.Reason) != nil {
-		s.Text = "(the reason cannot be read)"
-	}
-	return s
-}
-
-// ReadPause reads the pause or hold of scope, a page id or [App]; nil if there is none. An empty queue name means
-// [producer.DefaultQueue].
-func ReadPause(ctx context.Context, rdb redis.UniversalClient, queue, scope string) (*PauseStatus, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
-	}
-	pipe := rdb.Pipeline()
-	asked := statusReader{keys: rediskeys.Keys{Queue: queue}}.askPause(ctx, pipe, scope)
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("pace: pause of %s: %w", scope, err)
-	}
-	return asked.status(), nil
 }
 
 // countsByPage splits the fields '<page>:<outcome>'.

@@ -92,6 +92,12 @@ local function not_before(line, time)
   redis.call('ZADD', KEYS[6], string.format('%.0f', time + ARGV[5]), line)
 end
 
+-- look_at is when to look at a line of a page whose next slot is at a time: sooner where a temporary rate ends before, which may
+-- bring the slot forward. (A lead after the end, as a line is visited a lead before it is due.)
+local function look_at(v, time)
+  return math.min(time, v.ends + ARGV[5])
+end
+
 -- enter puts a job into a line that takes notice of it at a time.
 local function enter(line, id, score, time)
   redis.call('ZADD', ARGV[3] .. line, score, id)
@@ -140,7 +146,7 @@ end
 
 -- step_aside moves a job that is held up by what others of its line are not into a side line. It returns false if the job is
 -- where it belongs.
-local function step_aside(page, lane, side, recipient, id, score, slot, why)
+local function step_aside(v, page, lane, side, recipient, id, score, slot, why)
   local class = class_of(id)
   local to = why == 'thread' and 'later' or (class == 'r' or class == 'b') and 'reply' or 'media'
   if to == side then
@@ -152,7 +158,7 @@ local function step_aside(page, lane, side, recipient, id, score, slot, why)
     score = 0
   end
   local line = page .. ':' .. lane .. ':' .. to
-  enter(line, id, score, slot)
+  enter(line, id, score, look_at(v, slot))
   if side == 'later' then
     give_way(page, lane, line, recipient, id, score)
   end
@@ -258,9 +264,9 @@ local function pick(line, page, lane, side, v, b, turn)
       if slot <= horizon then
         return {id = id, msg = msg, names = names, recipient = recipient, slot = slot}
       end
-      if not step_aside(page, lane, side, recipient, id, score, slot, why) then
+      if not step_aside(v, page, lane, side, recipient, id, score, slot, why) then
         redis.call('ZADD', group, score, id)
-        redis.call('ZADD', KEYS[6], string.format('%.0f', slot), line)
+        redis.call('ZADD', KEYS[6], string.format('%.0f', look_at(v, slot)), line)
         return nil
       elseif v.shares and v.shares.pass[line] then
         use_turn(ARGV[4], page, v.shares, line, b, turn)
@@ -272,6 +278,9 @@ local function pick(line, page, lane, side, v, b, turn)
   return nil
 end
 
+-- A line that waits for others of its lane is due later than they by some us, less than this.
+local WAITED = 1000
+
 -- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
 -- side lines of a lane, whose jobs were first, before its line, private replies, which can be media too, before media, and of those
 -- that share the bulk lane's pace the ones whose pass is lower. Of these it forgets the ones that are gone.
@@ -281,14 +290,16 @@ local function ahead(line, page, lane, side, slot, shares)
     if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
     if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
   end
+  local lanes = #names
   for other in pairs(shares and shares.pass[line] and shares.pass or {}) do
     if pass_of(shares, other) < pass_of(shares, line) then table.insert(names, other) end
   end
   local latest
   if #names > 0 then
     for i, due in ipairs(redis.call('ZMSCORE', KEYS[6], unpack(names))) do
-      if due and tonumber(due) <= slot then latest = math.max(latest or 0, tonumber(due)) end
-      if not due and shares then shares.pass[names[i]] = nil end
+      local by = i > lanes and slot + WAITED or slot
+      if due and tonumber(due) <= by then latest = math.max(latest or 0, tonumber(due)) end
+      if not due and i > lanes then shares.pass[names[i]] = nil end
     end
   end
   return latest
@@ -326,7 +337,8 @@ local function visit(line, page, lane, side, broadcast)
   end
   if slot > horizon then
     -- A share that rises brings the slot forward.
-    redis.call('ZADD', KEYS[6], string.format('%.0f', v.share < 1 and math.min(slot, horizon + CHANGING) or slot), line)
+    local time = look_at(v, v.share < 1 and math.min(slot, horizon + CHANGING) or slot)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', time), line)
     return nil
   end
   local first = ahead(line, page, lane, side, slot, v.shares)
@@ -341,7 +353,7 @@ local function visit(line, page, lane, side, broadcast)
     charge(ARGV[4], page, v, job.names, job.recipient, job.slot, now)
     use_turn(ARGV[4], page, v.shares, line, b, job.slot)
     local free_at = math.max(next_slot(v, names, now), b and b.last + b.every or 0)
-    redis.call('ZADD', KEYS[6], string.format('%.0f', free_at), line)
+    redis.call('ZADD', KEYS[6], string.format('%.0f', look_at(v, free_at)), line)
   end
   return job
 end
