@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -81,14 +82,17 @@ func (j Job) checkTimes(ps *problems, now time.Time) {
 	switch {
 	case !j.ExpiresAt.After(now):
 		ps.add("expires_at", "has passed: it was %s", j.ExpiresAt.Format(time.RFC3339))
-	case !j.SendAt.IsZero() && !j.ExpiresAt.After(j.SendAt):
-		ps.add("expires_at", "must be after send_at")
+	case !j.SendAt.IsZero() && !j.ExpiresAt.After(wholeSecond(j.SendAt)):
+		ps.add("expires_at", "must be after send_at, which is taken as the next whole second")
 	}
 }
 
 func (j Job) checkPolicy(ps *problems) {
 	if len(j.Key) > maxKeyBytes {
 		ps.add("key", "%d bytes; the limit is %d", len(j.Key), maxKeyBytes)
+	}
+	if !utf8.ValidString(j.Key) { // JSON would change it, and the outcome would have another one
+		ps.add("key", "must be UTF-8")
 	}
 	if j.MaxAttempts < 0 || j.MaxAttempts > maxAttempts {
 		ps.add("max_attempts", "must be from 1 to %d, or left out", maxAttempts)

@@ -52,7 +52,7 @@ type Job struct {
 	// audio or video, the whole sequence is held to the limit of those.
 	Requests []json.RawMessage `json:"requests,omitempty"`
 	// Key makes enqueueing idempotent: for 24 hours a second job of the same page with the same key is not stored, and
-	// the first one's id is returned, whatever became of that job. Empty means no such check. At most 256 bytes.
+	// the first one's id is returned, whatever became of that job. Empty means no such check. At most 256 bytes of UTF-8.
 	Key string `json:"key,omitempty"`
 	// SendAt is the earliest time of sending; zero means at once. A job that comes due joins the end of its line.
 	SendAt time.Time `json:"send_at,omitzero"`

@@ -59,6 +59,9 @@ func TestBadJobsNameTheField(t *testing.T) {
 		{"a job that has expired",
 			`{"page_id":"1","expires_at":"2020-01-01T00:00:00Z","request":{"recipient":{"id":"2"},"message":{"text":"x"}}}`,
 			"expires_at", "has passed"},
+		{"a job that expires before the second in which it may be sent",
+			`{"page_id":"1","send_at":"2126-01-01T00:00:00.2Z","expires_at":"2126-01-01T00:00:01Z","request":` + typing + `}`,
+			"expires_at", "next whole second"},
 		{"a bad step", `{"page_id":"1","requests":[` + typing + `,` + typing +
 			`,{"recipient":{"id":"2"},"message":{"text":"` + strings.Repeat("x", 2001) + `"}}]}`,
 			"requests[2].message.text", "2,000"},

@@ -114,13 +114,21 @@ func shown(data []byte) string {
 // monitorGrace is how long a visitor's page may take to finish.
 const monitorGrace = 3 * time.Second
 
+const (
+	// readTime is how long a call may take to arrive.
+	readTime = 30 * time.Second
+	// writeTime is what is left for the answer then. The server counts both from the beginning of a call: a caller that used up
+	// the one would get no answer without the other, not even one that says so.
+	writeTime = 15 * time.Second
+)
+
 // serve answers on l until ctx ends, and gives the calls in hand the time grace to finish.
 func serve(ctx context.Context, l net.Listener, handler http.Handler, grace time.Duration) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		ReadTimeout:       readTime,
+		WriteTimeout:      readTime + writeTime,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}

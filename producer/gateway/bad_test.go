@@ -55,6 +55,8 @@ func TestBadCalls(t *testing.T) {
 		{"an empty message", "POST", send, `{"recipient":{"id":"1"},"message":{}}`, []string{bearer}, 400, 100, 2018034, "message: "},
 		{"an unknown lane", "POST", send, hello, with("X-Sendpace-Lane: fast"), 400, 100, 0, "(#100) X-Sendpace-Lane: must be"},
 		{"a time that is none", "POST", send, hello, with("X-Sendpace-Send-At: tomorrow"), 400, 100, 0, "X-Sendpace-Send-At: must be a time"},
+		{"a time that is nothing", "POST", send, hello, with("X-Sendpace-Expires-At: 0001-01-01T00:00:00Z"), 400, 100, 0, "Expires-At: must be a time"},
+		{"a query that cannot be read", "POST", send + "?message={text:'50%25+off;now'}", hello, []string{bearer}, 400, 100, 0, "query cannot be read"},
 		{"a time that has passed", "POST", send, hello, with("X-Sendpace-Expires-At: 2020-01-01T00:00:00Z"), 400, 100, 0,
 			"X-Sendpace-Expires-At: has passed"},
 		{"no attempts", "POST", send, hello, with("X-Sendpace-Max-Attempts: 0"), 400, 100, 0, "X-Sendpace-Max-Attempts: must be"},
@@ -64,6 +66,7 @@ func TestBadCalls(t *testing.T) {
 		{"a bad broadcast", "POST", send, hello, with("X-Sendpace-Broadcast: a:b"), 400, 100, 0, "X-Sendpace-Broadcast: must be"},
 		{"a key that is too long", "POST", send, hello, with("X-Sendpace-Key: " + strings.Repeat("k", 257)), 400, 100, 0, "X-Sendpace-Key: "},
 		{"an empty key", "POST", send, hello, with("X-Sendpace-Key: "), 400, 100, 0, "X-Sendpace-Key: is empty"},
+		{"a key that is not UTF-8", "POST", send, hello, with("X-Sendpace-Key: \xff"), 400, 100, 0, "X-Sendpace-Key: must be UTF-8"},
 		{"two keys", "POST", send, hello, []string{bearer, "X-Sendpace-Key: a", "X-Sendpace-Key: b"}, 400, 100, 0, "more than once"},
 		{"an option that is none", "POST", send, hello, with("X-Sendpace-Expire: x"), 400, 100, 0, "X-Sendpace-Expire: there is no such option"},
 		{"a batch that is none", "POST", "/", hello, []string{bearer}, 400, 100, 0, "batch must be"},
@@ -143,24 +146,30 @@ func (h held) Read([]byte) (int, error) {
 	return 0, http.ErrBodyReadAfterClose
 }
 
+// Strangers, whose token is not known before their body is read, cannot take all the places.
 func TestCallsInHandAreBounded(t *testing.T) {
 	t.Parallel()
 	for kind, limit := range map[string]int{"application/json": 1000, "multipart/form-data; boundary=b": 16} {
 		s := newGateway(t)
-		handler := s.server.Config.Handler
 		reading, end, done := make(chan struct{}), make(chan struct{}), make(chan int)
-		call := func(body held) int {
-			req := httptest.NewRequestWithContext(t.Context(), "POST", "/me/messages", body)
+		call := func(authorization string) int {
+			req := httptest.NewRequestWithContext(t.Context(), "POST", "/me/messages", held{reading, end})
 			req.Header.Set("Content-Type", kind)
+			req.Header.Set("Authorization", authorization)
 			res := httptest.NewRecorder()
-			handler.ServeHTTP(res, req)
+			s.server.Config.Handler.ServeHTTP(res, req)
 			return res.Code
 		}
-		for range limit {
-			go func() { done <- call(held{reading, end}) }()
-			<-reading
+		fill := func(authorization string) {
+			for range limit / 2 {
+				go func() { done <- call(authorization) }()
+				<-reading
+			}
 		}
-		assert.Equal(t, 503, call(held{reading, end}), kind)
+		fill("")
+		assert.Equal(t, 503, call(""), kind)
+		fill("Bearer " + first)
+		assert.Equal(t, 503, call("Bearer "+first), kind)
 		assert.Equal(t, 200, s.do(t, "GET", "/livez", "").status, kind)
 		close(end)
 		for range limit {

@@ -115,7 +115,7 @@ func (h *Handler) jobOfOperation(o operation, token string, header http.Header) 
 		return producer.Job{}, invalid("the body and the query of an operation must be URL-encoded")
 	}
 	p := params{body: sendapi.JoinFields(form)}
-	if f := p.takeCredentials(queried); f != nil {
+	if f := p.settle(queried); f != nil {
 		return producer.Job{}, f
 	}
 	if p.token == "" {

@@ -218,7 +218,9 @@ func TestWhatThePlatformSaysToAnUploadIsPassedOn(t *testing.T) {
 		assert.Contains(t, a.Error.Message, row.says)
 	}
 	long := fmt.Sprintf(parts, "filedata", "image/png")
-	long = strings.Replace(long, "\r\nx\r\n", "\r\n"+strings.Repeat("x", 27<<20)+"\r\n", 1)
-	a := s.do(t, "POST", "/me/message_attachments", long, bearer, "Content-Type: multipart/form-data; boundary=b")
-	assert.Equal(t, []int{413, 100}, []int{a.status, a.Error.Code}, a.body)
+	for size, want := range map[int][]int{sendapi.MaxFileBytes + 1: {400, 100, 2018109}, 27 << 20: {413, 100, 0}} {
+		body := strings.Replace(long, "\r\nx\r\n", "\r\n"+strings.Repeat("x", size)+"\r\n", 1)
+		a := s.do(t, "POST", "/me/message_attachments", body, bearer, "Content-Type: multipart/form-data; boundary=b")
+		assert.Equal(t, want, []int{a.status, a.Error.Code, a.Error.Subcode}, a.body)
+	}
 }

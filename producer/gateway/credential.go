@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -64,6 +65,9 @@ func (c credentials) digest(secret string) (d digest) {
 	return d
 }
 
+// knows tells whether a credential is one, and counts nothing.
+func (c credentials) knows(secret string) bool { return c.grants[c.digest(secret)] != nil }
+
 // find returns what a credential allows, and counts the call.
 func (c credentials) find(secret string) (*grant, *failure) {
 	if secret == "" {
@@ -96,6 +100,11 @@ func (g *grant) page(node string, configured func(string) bool) (string, *failur
 
 // covers tells whether the credential is for a page. Jobs of other programs may have none: they are for API keys.
 func (g *grant) covers(page string) bool { return g.all || slices.Contains(g.pages, page) }
+
+// tokenAhead returns the token of a call as far as it is known before its body is read.
+func tokenAhead(r *http.Request) string {
+	return cmp.Or(authorization(r.Header), r.URL.Query().Get("access_token"))
+}
 
 // authorization returns the token of the header of that name. The platform takes either word in front of it.
 func authorization(h http.Header) string {

@@ -84,8 +84,8 @@ type Handler struct {
 	graph   *sendapi.Client
 	cfg     Config
 	now     atomic.Pointer[book]
-	calls   chan struct{}
-	uploads chan struct{}
+	calls   places
+	uploads places
 	away    atomic.Bool // Redis, when it was last asked
 }
 
@@ -100,7 +100,7 @@ func New(queue *producer.Producer, graph *sendapi.Client, cfg Config) (*Handler,
 		return nil, err
 	}
 	h := &Handler{
-		queue: queue, graph: graph, cfg: cfg, calls: make(chan struct{}, maxCalls), uploads: make(chan struct{}, maxUploads),
+		queue: queue, graph: graph, cfg: cfg, calls: newPlaces(maxCalls), uploads: newPlaces(maxUploads),
 	}
 	h.now.Store(newBook(cfg))
 	return h, nil
@@ -154,38 +154,44 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, found *route, arg string) reply {
-	if !found.open {
-		select {
-		case h.calls <- struct{}{}:
-			defer func() { <-h.calls }()
-		default:
-			return overloaded.reply()
-		}
+	c := &call{w: w, r: r, arg: arg, token: tokenAhead(r)}
+	if found.open {
+		return found.serve(h, c)
 	}
-	c := &call{w: w, r: r, arg: arg}
+	if c.token != "" && !h.now.Load().access.knows(c.token) {
+		return wrongToken.reply() // without a look at the body
+	}
+	leave, ok := h.calls.take(c.token != "")
+	if !ok {
+		return overloaded.reply()
+	}
+	defer leave()
 	if !found.slow && !isUpload(r) {
 		return found.serve(h, c)
 	}
-	select {
-	case h.uploads <- struct{}{}:
-		defer func() { <-h.uploads }()
-	default:
+	leave, ok = h.uploads.take(c.token != "")
+	if !ok {
 		return overloaded.reply()
 	}
-	c.extend(uploadTime)
+	defer leave()
+	if c.token != "" {
+		c.extend(uploadTime)
+	}
 	return found.serve(h, c)
 }
 
 // call is one HTTP call.
 type call struct {
-	w   http.ResponseWriter
-	r   *http.Request
-	arg string // the variable part of the path: a page or a job
+	w     http.ResponseWriter
+	r     *http.Request
+	arg   string // the variable part of the path: a page or a job
+	token string // what its header or its query has; empty if neither has one
 }
 
-// extend lets a call take longer than others. Where the server knows no such deadlines, its own go on.
+// extend lets a call take longer than others to be read, and then to be answered. Where the server knows no such deadlines, its
+// own go on.
 func (c *call) extend(d time.Duration) {
 	control, deadline := http.NewResponseController(c.w), time.Now().Add(d)
 	_ = control.SetReadDeadline(deadline)
-	_ = control.SetWriteDeadline(deadline)
+	_ = control.SetWriteDeadline(deadline.Add(answerTime))
 }

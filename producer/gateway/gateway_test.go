@@ -136,6 +136,14 @@ func (s *setup) do(t testing.TB, method, path, body string, header ...string) an
 	return a
 }
 
+// read gets a path and reads its answer.
+func (s *setup) read(t testing.TB, path string, into any) {
+	t.Helper()
+	a := s.do(t, "GET", path, "", bearer)
+	require.Equal(t, 200, a.status, a.body)
+	require.NoError(t, json.Unmarshal([]byte(a.body), into), a.body)
+}
+
 const bearer = "Authorization: Bearer " + first
 
 // job returns a job that is in the queue.

@@ -15,6 +15,8 @@ type jobState struct {
 	State       producer.State    `json:"state"`
 	Lane        producer.Lane     `json:"lane,omitempty"`
 	Place       int64             `json:"place,omitempty"`
+	ETA         time.Time         `json:"eta,omitzero"`
+	Stopped     producer.Stop     `json:"stopped,omitempty"`
 	At          time.Time         `json:"at,omitzero"`
 	Attempts    int               `json:"attempts"`
 	LastError   string            `json:"last_error,omitempty"`
@@ -55,11 +57,7 @@ func (h *Handler) cancelJob(c *call) reply {
 
 // job reads the job that the path names. One of a page that the credential is not for is not there.
 func (h *Handler) job(c *call) (jobState, *failure) {
-	token := authorization(c.r.Header)
-	if token == "" {
-		token = c.r.URL.Query().Get("access_token")
-	}
-	g, f := h.now.Load().access.find(token)
+	g, f := h.now.Load().access.find(c.token)
 	if f != nil {
 		return jobState{}, f
 	}
@@ -82,8 +80,8 @@ func (h *Handler) job(c *call) (jobState, *failure) {
 
 func stateOf(info producer.JobInfo) jobState {
 	s := jobState{
-		ID: info.ID, PageID: info.Job.PageID, State: info.State, Lane: info.Job.Lane, Place: info.Place, At: info.At,
-		Attempts: info.Attempts, LastError: info.LastError, CancelAsked: info.CancelAsked, Outcome: info.Outcome,
+		ID: info.ID, PageID: info.Job.PageID, State: info.State, Lane: info.Job.Lane, Place: info.Place, ETA: info.ETA,
+		Stopped: info.Stopped, At: info.At, Attempts: info.Attempts, LastError: info.LastError, CancelAsked: info.CancelAsked, Outcome: info.Outcome,
 	}
 	if s.Outcome != nil {
 		s.Outcome.Job = nil

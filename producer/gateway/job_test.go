@@ -52,7 +52,7 @@ func TestAJobIsShownAndCancelled(t *testing.T) {
 // Nothing is acknowledged while Redis is away, each call says when to come back, and the log says it once.
 func TestWithoutRedis(t *testing.T) {
 	t.Parallel()
-	server := redistest.NewDurable(t)
+	server := redistest.NewDurable(t, "--appendfsync", "always") // else the last second may be lost
 	s := newSetup(t, server.Addr, producer.Config{}, gateway.Config{})
 	id := s.do(t, "POST", "/me/messages", hello, bearer).MessageID
 	require.NotEmpty(t, id)

@@ -58,7 +58,7 @@ var options = []option{
 }
 
 func setTime(to *time.Time, v string) (err error) {
-	if *to, err = time.Parse(time.RFC3339, v); err != nil {
+	if *to, err = time.Parse(time.RFC3339, v); err != nil || to.IsZero() { // the zero time would count as none
 		return errors.New("must be a time such as 2026-12-01T09:00:00Z")
 	}
 	return nil

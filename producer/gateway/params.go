@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -31,9 +33,13 @@ func isUpload(r *http.Request) bool {
 }
 
 // read takes the parameters from a call in each of the platform's forms: a JSON object, form fields of which each is JSON text
-// or a plain string, or such fields beside a file.
+// or a plain string, or such fields beside a file; and from the query, as the platform's samples have them too.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func (h *Handler) read(c *call) (params, *failure) {
+	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return params{}, invalid("the query cannot be read; each parameter is a name, =, and URL-encoded text")
+	}
 	p := params{token: authorization(c.r.Header)}
 	var f *failure
 	if isUpload(c.r) {
@@ -42,7 +48,7 @@ func (h *Handler) read(c *call) (params, *failure) {
 		f = h.readBody(c, &p)
 	}
 	if f == nil {
-		f = p.takeCredentials(c.r.URL.Query())
+		f = p.settle(query)
 	}
 	return p, f
 }
@@ -90,26 +96,41 @@ func unreadable(err error) *failure {
 	return invalid("the body cannot be read: it breaks off, came too slowly, or is not of its Content-Type")
 }
 
-// takeCredentials takes the token from where it is: the header goes first, then the body, then the query. Proofs are left out
-// too: workers make their own. A body without either stays as it came, byte for byte.
-func (p *params) takeCredentials(query url.Values) *failure {
-	var members map[string]json.RawMessage
-	if len(p.body) == 0 || json.Unmarshal(p.body, &members) != nil || members == nil {
+// settle makes one body of all parameters, without the credentials: those of the query count where the body has none of the name.
+// The token is taken from where it is: the header goes first, then the query, then the body. Proofs are left out too: workers
+// make their own. A body to which nothing of this applies stays as it came, byte for byte.
+func (p *params) settle(query url.Values) *failure {
+	members, ok := membersOf(p.body)
+	if !ok {
 		return invalid("the body must be a JSON object, or form fields")
 	}
-	var inBody string
-	_ = json.Unmarshal(members["access_token"], &inBody) // anything but a string is none
-	all := len(members)
-	for _, name := range [...]string{"access_token", "appsecret_proof", "appsecret_time"} {
-		delete(members, name)
-	}
-	if len(members) < all {
-		p.body, _ = json.Marshal(members) // as it came
-	}
-	for _, token := range [...]string{inBody, query.Get("access_token")} {
-		if p.token == "" {
-			p.token = token
+	inBody, changed := "", false
+	kept := make([]member, 0, len(members))
+	for _, m := range members {
+		if m.name == "access_token" {
+			_ = json.Unmarshal(m.value, &inBody) // anything but a string is none
 		}
+		if slices.Contains(credentialNames, m.name) {
+			changed = true
+			continue
+		}
+		if m.name == "recipient" && quoteID(&m.value) {
+			changed = true
+		}
+		kept = append(kept, m)
 	}
+	queried, _ := membersOf(sendapi.JoinFields(query)) // an object
+	for _, m := range queried {
+		named := func(k member) bool { return k.name == m.name }
+		if slices.Contains(credentialNames, m.name) || slices.ContainsFunc(kept, named) {
+			continue
+		}
+		quoteID(&m.value)
+		kept, changed = append(kept, m), true
+	}
+	if changed {
+		p.body = objectOf(kept)
+	}
+	p.token = cmp.Or(p.token, query.Get("access_token"), inBody)
 	return nil
 }

@@ -94,6 +94,13 @@ func invalid(format string, args ...any) *failure {
 	return &failure{status: http.StatusBadRequest, code: 100, message: fmt.Sprintf(format, args...)}
 }
 
+// fileTooLarge is the platform's for a file that is over its limit.
+func fileTooLarge(size int64) *failure {
+	f := invalid("filedata: %d bytes; the limit is %d", size, sendapi.MaxFileBytes)
+	f.subcode = 2018109
+	return f
+}
+
 // tooFast is for a credential that is over its rate.
 func tooFast(limit int) *failure {
 	return &failure{

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/sendpace/sendpace/producer"
@@ -22,7 +21,7 @@ func (h *Handler) send(c *call) reply {
 	}
 	attachment := ""
 	if p.file != nil {
-		if job.Request, attachment, f = h.attach(c.r.Context(), job.PageID, p); f != nil {
+		if job.Request, attachment, f = h.attach(c, job.PageID, p); f != nil {
 			return f.reply()
 		}
 	}
@@ -105,11 +104,4 @@ func (h *Handler) noteQueue(err error) {
 	case err == nil && h.away.Load() && h.away.Swap(false):
 		h.cfg.Log.Info().Msg("Redis answers again")
 	}
-}
-
-// memberOf returns a member of a JSON object, nil if it is not there.
-func memberOf(body json.RawMessage, name string) json.RawMessage {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(body, &members) // read before: it is an object
-	return members[name]
 }

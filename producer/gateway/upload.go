@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -12,6 +11,9 @@ import (
 // uploadTime is how long a caller may take to send a file and to wait for what became of it: 25 MB at the slowest pace that
 // sendapi allows for, both ways, and the platform's time.
 const uploadTime = 10 * time.Minute
+
+// answerTime is what is left for the answer when a body took all the time that it may.
+const answerTime = 15 * time.Second
 
 // upload is the message_attachments edge: the platform keeps the file, and its answer is passed on. It is not queued, as the
 // caller needs the id in order to go on.
@@ -29,7 +31,7 @@ func (h *Handler) upload(c *call) reply {
 	if err := json.Unmarshal(memberOf(p.body, "message"), &message); err != nil || message.Attachment == nil {
 		return invalid("message: must have an attachment").reply()
 	}
-	id, f := h.keep(c.r.Context(), page, message.Attachment, p)
+	id, f := h.keep(c, page, message.Attachment, p)
 	if f != nil {
 		return f.reply()
 	}
@@ -37,10 +39,15 @@ func (h *Handler) upload(c *call) reply {
 }
 
 // keep has the platform keep a file: the one that came along, or the one at a URL.
-func (h *Handler) keep(ctx context.Context, page string, a *sendapi.Attachment, p params) (id string, f *failure) {
+func (h *Handler) keep(c *call, page string, a *sendapi.Attachment, p params) (id string, f *failure) {
+	c.extend(uploadTime)
+	ctx := c.r.Context()
 	var up *sendapi.Uploaded
 	var err error
 	if p.file != nil {
+		if p.file.Size > sendapi.MaxFileBytes {
+			return "", fileTooLarge(p.file.Size)
+		}
 		file, failed := p.file.Open()
 		if failed != nil {
 			return "", internalError
@@ -65,7 +72,7 @@ func (h *Handler) keep(ctx context.Context, page string, a *sendapi.Attachment, 
 // attach uploads the file that came with a message. The message then waits for its turn like any other, which the file itself
 // could not. The caller learns the id if it asked for a reusable file.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/saving-assets
-func (h *Handler) attach(ctx context.Context, page string, p params) (body json.RawMessage, id string, f *failure) {
+func (h *Handler) attach(c *call, page string, p params) (body json.RawMessage, id string, f *failure) {
 	req, err := sendapi.ParseRequest(p.body)
 	if err == nil {
 		err = req.Validate(sendapi.WithFile())
@@ -74,7 +81,7 @@ func (h *Handler) attach(ctx context.Context, page string, p params) (body json.
 		return nil, "", enqueueFailure(err, p.body)
 	}
 	media := req.Message.Attachment.Payload.(*sendapi.Media) // Validate saw to it
-	if id, f = h.keep(ctx, page, req.Message.Attachment, p); f != nil {
+	if id, f = h.keep(c, page, req.Message.Attachment, p); f != nil {
 		return nil, "", f
 	}
 	reusable := media.Reusable
