@@ -63,6 +63,7 @@ func checkModel(t *testing.T, steps int, begin func(*testing.T, uint64) *world) 
 type modelJob struct {
 	id, page, psid string
 	lane           producer.Lane
+	broadcast      string
 	media, reply   bool
 	hand, ended    bool
 	slot           int64
@@ -94,6 +95,7 @@ type world struct {
 	spaced  map[string]int64 // when the next message may go to a recipient
 	counted int64            // the budget counts from then on
 	scopes  map[string]*modelScope
+	stopped map[string]bool // broadcasts that are paused
 	broken  string
 }
 
@@ -101,7 +103,7 @@ func newWorld(t *testing.T, addr string, seed uint64, faster float64) *world {
 	t.Helper()
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 2)), faster: faster, slots: map[string][]int64{}, spaced: map[string]int64{},
-		scopes: map[string]*modelScope{"1": {}, "2": {}, App: {}},
+		scopes: map[string]*modelScope{"1": {}, "2": {}, App: {}}, stopped: map[string]bool{},
 	}
 	require.NoError(t, redistest.Client(t, addr).FlushAll(context.Background()).Err())
 	w.rates = w.someRates()
@@ -143,7 +145,7 @@ func (w *world) run(n int) string {
 }
 
 func (w *world) step() {
-	switch w.rnd.IntN(24) {
+	switch w.rnd.IntN(26) {
 	case 0, 1, 2, 3, 4, 5:
 		w.enqueue()
 	case 6, 7, 8, 9:
@@ -163,6 +165,8 @@ func (w *world) step() {
 	case 17:
 		require.NoError(w.t, w.desk().sweep(context.Background()))
 	case 18:
+		w.setBroadcast(w.someBroadcast(), w.rnd.IntN(2) == 0)
+	case 19:
 		w.jump(time.Duration(w.rnd.IntN(40)) * time.Minute)
 	default:
 		w.jump(time.Duration(w.rnd.IntN(300)) * time.Millisecond)
@@ -200,13 +204,13 @@ func (w *world) last(name string) int64 {
 	return math.MinInt64 / 2
 }
 
-// first is true if no job to the same recipient was enqueued earlier in the same lane and has not ended.
+// first is true if no job to the same recipient was enqueued earlier in the same line and has not ended, and none is in hand.
 func (w *world) first(j *modelJob) bool {
 	for _, other := range w.jobs {
 		if other == j {
 			return true
 		}
-		if !other.ended && other.person() == j.person() && (other.lane == j.lane || other.hand) {
+		if !other.ended && other.person() == j.person() && (other.lane == j.lane && other.broadcast == j.broadcast || other.hand) {
 			return false
 		}
 	}
@@ -233,6 +237,8 @@ func (w *world) handed(got reply) {
 		return
 	case slot < got.now || slot > got.now+w.desks[0].cfg.Lead.Microseconds():
 		w.fail("slot %d at %d", slot, got.now)
+	case w.stopped[j.broadcast]:
+		w.fail("%s is of a broadcast that is paused", j.id)
 	case !w.first(j):
 		w.fail("%s overtakes an earlier one to its recipient", j.id)
 	}
@@ -271,7 +277,7 @@ func (w *world) nothingLeft(now int64) {
 			s := w.scopes[name]
 			free = free && s.pausedUntil < now-grace && !s.probe && s.calmSince < now-grace
 		}
-		free = free && w.spaced[j.person()] < now-grace
+		free = free && w.spaced[j.person()] < now-grace && !w.stopped[j.broadcast]
 		for name, every := range w.limits(j) {
 			free = free && w.last(name)+every < now-grace
 		}
@@ -281,11 +287,16 @@ func (w *world) nothingLeft(now int64) {
 	}
 }
 
-// waitsForOther is true if another job to the recipient is in hand, or claimed it in another lane.
+// waitsForOther is true if another job to the recipient is in hand, or claimed it in another line. One of a broadcast that is
+// paused keeps nobody waiting, once it is in its own line.
 func (w *world) waitsForOther(j *modelJob) bool {
 	d := w.desks[0]
 	holder := d.rdb.HGet(context.Background(), d.keys.Busy(), j.page+":"+recipientOf(j.id)).Val()
-	return holder != "" && holder != j.id
+	if holder == "" || holder == j.id {
+		return false
+	}
+	other := w.job(holder)
+	return other != nil && (other.hand || !w.stopped[other.broadcast] || d.lineOf(holder) != other.page+":bulk:@"+other.broadcast)
 }
 
 // behindBoth is true for a private reply while one with media waits in its lane: it may stand behind that one's turn as media.
@@ -334,6 +345,9 @@ func (w *world) finish() {
 		_, err := d.Release(ctx, name)
 		require.NoError(w.t, err)
 		w.scopes[name].pausedUntil = 0
+	}
+	for broadcast := range w.stopped {
+		w.setBroadcast(broadcast, false)
 	}
 	w.rates.Budget = 0
 	require.NoError(w.t, d.SetRates(ctx, Limits{Others: w.rates}))

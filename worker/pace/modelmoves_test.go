@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
@@ -30,6 +31,8 @@ func (w *world) enqueue() {
 	}
 	if w.rnd.IntN(4) == 0 {
 		j.lane = producer.LaneRealtime
+	} else if w.rnd.IntN(2) == 0 {
+		j.broadcast = w.someBroadcast()
 	}
 	to, message := person(j.psid), words("x")
 	if j.reply {
@@ -38,8 +41,10 @@ func (w *world) enqueue() {
 	if j.media {
 		message = video
 	}
-	r, err := w.desk().producer.Enqueue(context.Background(), producer.Job{PageID: j.page, Lane: j.lane, Request: json.RawMessage(
-		fmt.Sprintf(`{"recipient":%s,"messaging_type":"UPDATE","message":%s}`, to, message))})
+	r, err := w.desk().producer.Enqueue(context.Background(), producer.Job{
+		PageID: j.page, Lane: j.lane, Broadcast: j.broadcast, Request: json.RawMessage(
+			fmt.Sprintf(`{"recipient":%s,"messaging_type":"UPDATE","message":%s}`, to, message)),
+	})
 	require.NoError(w.t, err)
 	j.id, j.since = r.ID, w.clock()
 	w.jobs = append(w.jobs, j)
@@ -89,7 +94,7 @@ func (w *world) settleOne() {
 
 func (w *world) settle(j *modelJob, how int) {
 	d, ok := w.holder(j.id), how > 1
-	route := producer.Route{Line: producer.Line{PageID: j.page, Lane: j.lane}, Recipient: recipientOf(j.id)}
+	route := producer.Route{Line: producer.Line{PageID: j.page, Lane: j.lane, Broadcast: j.broadcast}, Recipient: recipientOf(j.id)}
 	now := w.clock()
 	s := Settlement{Report: Report{Accepted: ok}}
 	if how > 0 {
@@ -116,6 +121,21 @@ func (w *world) holder(id string) *desk {
 	})
 	require.GreaterOrEqual(w.t, i, 0, id)
 	return w.desks[i]
+}
+
+func (w *world) someBroadcast() string { return []string{"a", "b"}[w.rnd.IntN(2)] }
+
+// setBroadcast pauses a broadcast or lets it go on, with another weight, as those do who change one.
+func (w *world) setBroadcast(name string, stop bool) {
+	ctx, d, state := context.Background(), w.desk(), "running"
+	if stop {
+		state = "paused"
+	}
+	d.rdb.HSet(ctx, d.keys.Broadcast(name), "state", state, "weight", 1+w.rnd.IntN(5))
+	for _, page := range []string{"1", "2"} {
+		d.rdb.ZAddXX(ctx, d.keys.Due(), redis.Z{Score: float64(w.clock()), Member: page + ":bulk:@" + name})
+	}
+	w.stopped[name] = stop
 }
 
 func (w *world) someScope() string { return []string{"1", "2", App}[w.rnd.IntN(3)] }

@@ -173,29 +173,56 @@ local function read_once(id)
   return broadcasts[id or '']
 end
 
+-- rests is true if a line is that of a broadcast that does not send now.
+local function rests(line)
+  local _, _, _, broadcast = parse_line(line)
+  return broadcast and opens(read_once(broadcast), now) ~= now
+end
+
 -- stays_home brings a job back from a side line whose broadcast does not send any more.
 local function stays_home(line, side, id, msg)
   local home = side and home_of(line, id, msg)
-  local _, _, _, broadcast = parse_line(home or '')
-  if not broadcast or opens(read_once(broadcast), now) == now then
+  if not home or not rests(home) then
     return false
   end
   enter(home, id, 0, now)
   return true
 end
 
--- stand leaves the line of a broadcast alone that does not send until a time. Its jobs that came back let go of their recipients:
--- others may go first.
+-- let_go hands the claim of a job, and of those that have it next and do not send either, to the first one that does. They step
+-- aside for that one; where there is none they wait in their lines without a claim.
+local function let_go(line, page, id)
+  local recipient = recipient_of(id)
+  local holder = recipient and redis.call('HGET', KEYS[7], page .. ':' .. recipient)
+  if holder ~= id then
+    redis.call('ZADD', ARGV[3] .. line, RELEASED, id)
+    return
+  end
+  local resting = {}
+  repeat
+    table.insert(resting, {line = line, id = holder})
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, stamp)
+    holder = redis.call('HGET', KEYS[7], page .. ':' .. recipient)
+    line = holder and redis.call('HGET', ARGV[2] .. holder, 'group') or ''
+  until not holder or not rests(line)
+  for _, job in ipairs(resting) do
+    if holder then
+      park(ARGV[3] .. job.line, ARGV[4], job.line, page, recipient, job.id, 0)
+    else
+      redis.call('ZADD', ARGV[3] .. job.line, RELEASED, job.id)
+    end
+  end
+end
+
+-- stand leaves the line of a broadcast alone that does not send until a time. Its jobs that came back let go of their recipients.
 local function stand(line, page, time)
   redis.call('ZADD', KEYS[6], string.format('%.0f', time), line)
   local most = 50
   local back = redis.call('ZRANGE', ARGV[3] .. line, 0, 0, 'BYSCORE', 'LIMIT', 0, most)
   for _, id in ipairs(back) do
     budget = budget - 1
-    redis.call('ZADD', ARGV[3] .. line, RELEASED, id)
-    local recipient = recipient_of(id)
-    if recipient and redis.call('HGET', KEYS[7], page .. ':' .. recipient) == id then
-      free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient, stamp)
+    if redis.call('ZSCORE', ARGV[3] .. line, id) == '0' then -- it may have gone with one before
+      let_go(line, page, id)
     end
   end
   if #back == most then
