@@ -36,7 +36,9 @@ func (s *scans) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (s *scans) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (s *scans) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 func TestCancelBroadcastLooksWhereItsJobsAre(t *testing.T) {
 	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
