@@ -42,14 +42,14 @@ type Job struct {
 	// Lane may be empty: the message decides then. Of a sequence, all messages must be answers to make it realtime.
 	Lane Lane `json:"lane,omitempty"`
 	// Broadcast names the mailing that the job is part of: 1 to 64 letters, digits, '_', '.' or '-'. Its jobs are counted
-	// together and can be cancelled together. Empty means none.
+	// together and can be cancelled together, and in the bulk lane they wait in a line of their own. Empty means none.
 	Broadcast string `json:"broadcast,omitempty"`
 	// Request is the body of the Send API call. It is sent as it is, with the fields that Sendpace does not know. Either it or
 	// Requests is required.
 	Request json.RawMessage `json:"request,omitempty"`
 	// Requests are the bodies of 2 to 50 calls to one recipient, which are made one after the other, each within the limits. No
-	// other message to that recipient goes between them, and after a crash the sequence goes on where it was. If one of them is
-	// audio or video, the whole sequence is held to the limit of those.
+	// other message to that recipient goes between them, unless their broadcast is paused on the way, and after a crash the
+	// sequence goes on where it was. If one of them is audio or video, the whole sequence is held to the limit of those.
 	Requests []json.RawMessage `json:"requests,omitempty"`
 	// Key makes enqueueing idempotent: for 24 hours a second job of the same page with the same key is not stored, and
 	// the first one's id is returned, whatever became of that job. Empty means no such check. At most 256 bytes of UTF-8.

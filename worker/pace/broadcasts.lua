@@ -96,9 +96,10 @@ local function save_shares(prefix, page, shares)
   end
 end
 
--- join lets a line share from now on; it returns what the page's lines share, or nil where no broadcast is among them.
+-- join lets a line share from now on, if it is that of a broadcast, or the lane's where there is one. It returns what the page's
+-- lines share, nil for nothing.
 local function join(prefix, page, line, broadcast, shares)
-  if not shares and not broadcast or line ~= page .. ':bulk' and not broadcast then
+  if not broadcast and not (shares and line == page .. ':bulk') then
     return shares
   end
   shares = shares or {now = 0, pass = {}}
@@ -114,7 +115,8 @@ local function pass_of(shares, line)
   return math.max(shares.pass[line], shares.now)
 end
 
--- use_turn is for a line that a job left at a slot: what it has of the page's pace is used. b is its broadcast, nil for none.
+-- use_turn is for a line that a job left at a slot: what it has of the page's pace is used. b is its broadcast, nil for none. A
+-- message that leaves later than its slot does not move the broadcast's own pace: that is no limit of the platform's.
 local function use_turn(prefix, page, shares, line, b, slot)
   if b and b.every > 0 then
     b.last = slot

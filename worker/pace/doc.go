@@ -1,7 +1,7 @@
 // Package pace decides when each job is sent. It is authoritative for the limits: whatever else runs in the fleet, a
 // message goes out only in a slot that a script of this package has handed out.
 //
-// Jobs wait in lines, one a page and lane, which are asynq groups. A worker does not take from asynq's pending list: the
+// Jobs wait in lines, one a page and lane, and one a broadcast in the bulk lane, which are asynq groups. A worker does not take from asynq's pending list: the
 // Redis client that it gives to its asynq server, [Client], answers asynq's dequeue call with the job that is due next,
 // together with its slot, the moment at which it is to be sent. The script that picks it (take.lua) is atomic, sees all
 // limits, and uses the Redis server's clock, so any number of workers hold one pace. Slots are handed out a little ahead
@@ -11,7 +11,7 @@
 // Because a job is handed only to a worker with a free place, nothing is released ahead of a dead fleet, and there is no
 // leader: while nothing is due one worker, the lookout, asks often and the others stand by.
 //
-// Messages to one recipient keep their order. The first to be handed out claims the recipient until it has ended, retries
+// Messages to one recipient keep their order within a line. The first to be handed out claims the recipient until it has ended, retries
 // included; later ones step aside and the line goes on without them.
 //
 // A job in a worker's hand has a token, its owner. Only the owner may send the job or end it (permit.lua, settle.lua), so that
@@ -25,6 +25,12 @@
 // budgets of a day (limits.lua). A job that a limit of its own holds up steps out of its line into a side line, together with
 // its recipient's claim, so that a video delays no text of others and no text overtakes it. Below the rates the pace adapts:
 // after a pause one probe goes first and the pace climbs back, and it slows down as usage nears its limit.
+//
+// The line of a broadcast is looked at only while the broadcast sends: it has a state, a start, a window of the day and a pace of
+// its own, which package producer/broadcast sets (broadcasts.lua). The lines of a page's bulk lane share its pace by weight; a line
+// that cannot use its turn leaves it to the others, and has nothing to catch up with. The permit asks for the state again, so that
+// nothing is sent after a pause. A job that came back while its broadcast does not send holds up no other message to its recipient.
+// Pages without broadcasts pay nothing for all this.
 //
 // asynq's own keys are touched only here. The scripts name each one, with the version that it was read from, and a
 // contract test runs asynq itself against them.

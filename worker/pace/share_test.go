@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 // testShare stores n jobs of a broadcast at page 1 that is being tested, of which the first are its test share.
@@ -141,5 +142,54 @@ func TestTheEndOfABroadcastIsNoted(t *testing.T) {
 		d.settleAs(id, d.routeIn("plain", "5"), s)
 		assert.Equal(t, map[string]string{"accepted": "1", "failed": "1"}, d.rdb.HGetAll(ctx, d.keys.Broadcast("plain")).Val())
 		assert.InDelta(t, 90*24, d.rdb.TTL(ctx, d.keys.Broadcast("plain")).Val().Hours(), 1)
+	})
+}
+
+func TestPagesWithoutBroadcastsPayNothing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{}, fast, nil)
+	d.done(d.takeJob(d.enqueue("1", "0", "x")).ID, d.routeOf("1", "0"))
+	require.NoError(t, d.rdb.ConfigResetStat(ctx).Err())
+	const n = 20
+	for i := range n {
+		psid := strconv.Itoa(i)
+		h := d.takeJob(d.enqueue("1", psid, "x"))
+		require.Equal(t, Go, d.permitFor(h, Ask{Route: d.routeOf("1", psid)}).Verdict)
+		d.done(h.ID, d.routeOf("1", psid))
+	}
+	stats := d.rdb.Info(ctx, "commandstats").Val()
+	assert.Contains(t, stats, "cmdstat_hmget:calls=40,", "the permit and the end read the job; nothing reads a broadcast")
+	assert.Contains(t, stats, "cmdstat_set:calls=20,", "the slots are written; nobody notes what is shared")
+	assert.Contains(t, stats, "cmdstat_zmscore:calls=20,", "what goes before")
+	assert.NotContains(t, stats, "cmdstat_get:")
+	assert.Zero(t, d.rdb.Exists(ctx, d.keys.Shares("1")).Val())
+}
+
+func TestStatusAndAuditKnowTheLineOfABroadcast(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, Rates{Page: 5, Bulk: 2, Media: 1}, nil)
+		id := d.enqueueIn("sale", "1")
+		d.enqueueIn("sale", "2")
+		s, err := ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, []LineStatus{{
+			Name: "1:bulk:@sale", PageID: "1", Lane: producer.LaneBulk, Broadcast: "sale", Waiting: 2, Rate: 2, Limit: "bulk", ETA: time.Second,
+		}}, s.Lines)
+		r, err := Audit(ctx, d.rdb, AuditQuery{Deep: true})
+		require.NoError(t, err)
+		assert.True(t, r.Fits(), "%+v", r)
+		assert.Equal(t, []PageAudit{{ID: "1", Accepted: 2, Waiting: 2}}, r.Pages)
+
+		d.rdb.ZAdd(ctx, d.keys.Line("1:bulk"), redis.Z{Score: 5, Member: id})
+		d.rdb.SAdd(ctx, d.keys.Groups(), "1:bulk")
+		d.rdb.HSet(ctx, d.keys.Task(id), "group", "1:bulk")
+		r, err = Audit(ctx, d.rdb, AuditQuery{Deep: true})
+		require.NoError(t, err)
+		require.Len(t, r.Misplaced, 1)
+		assert.Equal(t, Doubled, r.Misplaced[0].What)
+		assert.ElementsMatch(t, []string{d.keys.Line("1:bulk"), d.keys.Line("1:bulk:@sale")}, strings.Fields(r.Misplaced[0].Where))
 	})
 }

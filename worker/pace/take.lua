@@ -32,10 +32,10 @@
 --
 -- Invariant: two slots of a limit are never closer than its interval, and all limits of a job are charged together or none. A
 -- slot is the latest of now and the limits' next free slots, so that what was not used in the past is never caught up with.
--- A job is in one place before and after. Of the jobs of a line to one recipient the earliest is handed out first, and the next
--- one, of any line, when it has ended; so it is with a lane in which no broadcast has a line of its own. An answer goes before bulk
--- jobs that were never handed out, and any job before those of a broadcast that does not send. No slot of a bulk lane is left unused
--- because the line whose share it was could not use it.
+-- A job is in one place before and after. Of the jobs of a line and its side lines to one recipient the earliest is handed out
+-- first, and the next one, of any line, when it has ended. An answer goes before bulk jobs that were never handed out, and any job
+-- before those of a broadcast that does not send. No slot of a bulk lane is left unused because the line whose share it was could not
+-- use it.
 
 local budget = 200 -- lines and jobs looked at in one call
 local routes = 50 -- pending tasks that are brought to their lines in one call
