@@ -175,6 +175,10 @@ func TestStatusAndAuditKnowTheLineOfABroadcast(t *testing.T) {
 		d.enqueueIn("sale", "2")
 		s, err := ReadStatus(ctx, d.rdb, "")
 		require.NoError(t, err)
+		require.Len(t, s.Lines, 1)
+		assert.WithinDuration(t, s.At, s.Lines[0].Next, time.Second)
+		assert.Less(t, s.Lines[0].Oldest, time.Minute)
+		s.Lines[0].Next, s.Lines[0].Oldest = time.Time{}, 0
 		assert.Equal(t, []LineStatus{{
 			Name: "1:bulk:@sale", PageID: "1", Lane: producer.LaneBulk, Broadcast: "sale", Waiting: 2, Rate: 2, Limit: "bulk", ETA: time.Second,
 		}}, s.Lines)
