@@ -64,6 +64,16 @@ func TestTakingTheTokenOutChangesNothingElse(t *testing.T) {
 	assert.Equal(t, `{"z":1,`+rest+`}`, string(s.job(t, a.MessageID).Request))
 }
 
+// Only the id of a recipient may be a number; what else has an id stays as it is.
+func TestOtherIDsOfTheQueryStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	query := url.Values{"recipient": {`{id:7}`}, "message": {`{text:'x',id:5}`}}
+	a := s.do(t, "POST", "/me/messages?"+query.Encode(), "", bearer)
+	require.Equal(t, 200, a.status, a.body)
+	assert.JSONEq(t, `{"recipient":{"id":"7"},"message":{"text":"x","id":5}}`, string(s.job(t, a.MessageID).Request))
+}
+
 // A caller whose token is wrong, and is known before the body, cannot have the gateway read it, or even keep a file.
 func TestAWrongTokenIsRefusedBeforeTheBodyIsRead(t *testing.T) {
 	t.Parallel()

@@ -104,29 +104,28 @@ func (p *params) settle(query url.Values) *failure {
 	if !ok {
 		return invalid("the body must be a JSON object, or form fields")
 	}
-	inBody, changed := "", false
+	inBody := ""
 	kept := make([]member, 0, len(members))
 	for _, m := range members {
 		if m.name == "access_token" {
 			_ = json.Unmarshal(m.value, &inBody) // anything but a string is none
 		}
-		if slices.Contains(credentialNames, m.name) {
-			changed = true
-			continue
+		if !slices.Contains(credentialNames, m.name) {
+			kept = append(kept, m)
 		}
-		if m.name == "recipient" && quoteID(&m.value) {
-			changed = true
-		}
-		kept = append(kept, m)
 	}
+	changed := len(kept) < len(members)
 	queried, _ := membersOf(sendapi.JoinFields(query)) // an object
 	for _, m := range queried {
 		named := func(k member) bool { return k.name == m.name }
-		if slices.Contains(credentialNames, m.name) || slices.ContainsFunc(kept, named) {
-			continue
+		if !slices.Contains(credentialNames, m.name) && !slices.ContainsFunc(kept, named) {
+			kept, changed = append(kept, m), true
 		}
-		quoteID(&m.value)
-		kept, changed = append(kept, m), true
+	}
+	for i := range kept {
+		if kept[i].name == "recipient" && quoteID(&kept[i].value) {
+			changed = true
+		}
 	}
 	if changed {
 		p.body = objectOf(kept)
