@@ -24,6 +24,8 @@ const (
 var (
 	broadcastID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	pageProblem = sendapi.Problem{Path: "page_id", Message: "must be the page's number, at most 32 digits"}
+	// cancelledProblem is found when the job is about to be stored.
+	cancelledProblem = sendapi.Problem{Path: "broadcast", Message: "was cancelled, which is for good; use another name, or none"}
 )
 
 // checked is a job that passed validation, with what was found out on the way.

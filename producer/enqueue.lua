@@ -21,9 +21,11 @@
 --
 -- Returns {'stored', id}      the job is stored: by this call, or by an earlier try of it whose answer was lost
 --         {'repeat', id}      the key stands for that other job; nothing was written
+--         {'cancelled'}       the job's broadcast was cancelled; nothing was written
 --         {'full', waiting, us}  so many wait in the line and take so long, 0 if that was not asked; nothing was written
 --
--- Invariant: a key is claimed and its job stored together or not at all, and the job is counted as accepted with them.
+-- Invariant: no job is stored in a broadcast that was cancelled: it would wait until that is forgotten, and then go.
+-- A key is claimed and its job stored together or not at all, and the job is counted as accepted with them.
 
 -- load counts the jobs of the line and its side lines, and reckons how long they take: all of them at the pace of the lane,
 -- and those in a side line at the pace of their class, if that is longer. The line of a broadcast has no side lines, and counts as
@@ -49,6 +51,9 @@ if KEYS[9] then
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {'stored', ARGV[2]}
+end
+if KEYS[6] ~= KEYS[3] and redis.call('HGET', KEYS[6], 'state') == 'cancelled' then
+  return {'cancelled'}
 end
 if ARGV[4] ~= '' and (ARGV[7] ~= '0' or ARGV[8] ~= '0') then
   local waiting, drain = load()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/sendapi"
 )
 
 const (
@@ -207,6 +209,8 @@ func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
 		return Receipt{ID: c.id, Line: c.line}, nil
 	case len(answer) == 2 && answer[0] == "repeat":
 		return Receipt{ID: answer[1], Line: c.line, Repeat: true}, nil
+	case len(answer) == 1 && answer[0] == "cancelled":
+		return Receipt{}, sendapi.Problems{cancelledProblem}
 	case len(answer) == 3 && answer[0] == "full":
 		waiting, errWaiting := strconv.Atoi(answer[1])
 		us, errDrain := strconv.ParseInt(answer[2], 10, 64)
