@@ -77,7 +77,8 @@ if ARGV[1] == 'finish' then
   return {'ok', state}
 end
 
-if h[7] or state == 'cancelled' and ARGV[1] ~= 'cancel' then
+-- What is sent again after the end can be controlled until it has ended too.
+if h[7] and gone >= tonumber(h[5] or 0) or state == 'cancelled' and ARGV[1] ~= 'cancel' then
   return {'ended', state}
 end
 if ARGV[1] == 'pause' and state ~= 'paused' then

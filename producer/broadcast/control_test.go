@@ -2,6 +2,7 @@ package broadcast_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/broadcast"
+	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -133,6 +135,111 @@ func TestCancel(t *testing.T) {
 		}
 		assert.Equal(t, broadcast.StateCancelled, stateOf(t, c))
 	})
+}
+
+// failAndSendAgain ends the first job that waits as failed, as a worker would, and returns the id that the person's job has when it is sent again.
+func failAndSendAgain(t *testing.T, rdb redis.UniversalClient, p *producer.Producer) string {
+	t.Helper()
+	line := keys.Line("1:bulk:@sale")
+	id := rdb.ZRange(t.Context(), line, 0, 0).Val()[0]
+	job, err := p.Get(t.Context(), id)
+	require.NoError(t, err)
+	rdb.ZRem(t.Context(), line, id)
+	rdb.Del(t.Context(), keys.Task(id))
+	rdb.HIncrBy(t.Context(), keys.Broadcast("sale"), "failed", 1)
+	payload, err := json.Marshal(job.Job)
+	require.NoError(t, err)
+	receipt, err := p.Resend(t.Context(), producer.Outcome{JobID: id, Kind: producer.Failed, Job: payload})
+	require.NoError(t, err)
+	return receipt.ID
+}
+
+func TestJobsThatAreSentAgainAreStillOpen(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		c := newClient(t, rdb)
+		p, err := producer.New(rdb, producer.Config{})
+		require.NoError(t, err)
+		start(t, c, saleSpec(), csvOf(people(3)))
+		again := failAndSendAgain(t, rdb, p)
+		cancel := func(id string) {
+			result, err := p.Cancel(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, producer.CancelDone, result)
+		}
+		for _, id := range rdb.ZRange(t.Context(), keys.Line("1:bulk:@sale"), 0, -1).Val() {
+			if id != again {
+				cancel(id)
+			}
+		}
+		s, err := c.Status(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Equal(t, []any{false, broadcast.StateRunning, 1}, []any{s.Over(), s.State, s.Left()}, "three have ended, of four")
+		state, err := c.Pause(t.Context(), "sale", "")
+		require.NoError(t, err)
+		assert.Equal(t, broadcast.StatePaused, state)
+		cancel(again)
+		assert.Equal(t, broadcast.StateDone, stateOf(t, c))
+		_, err = c.Resume(t.Context(), "sale")
+		require.ErrorIs(t, err, broadcast.ErrEnded)
+
+		// It had come to its end when this one was sent again: that one would wait for ever.
+		set(t, rdb, "failed", 0, "accepted", 3)
+		_, err = p.Enqueue(t.Context(), jobTo(t, "77"), producer.InBroadcast("sale"))
+		require.NoError(t, err)
+		assert.Equal(t, broadcast.StatePaused, stateOf(t, c))
+		state, err = c.Resume(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Equal(t, broadcast.StateRunning, state)
+		n, err := c.Cancel(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Equal(t, producer.CancelCount{Cancelled: 1}, n)
+		assert.Equal(t, broadcast.StateCancelled, stateOf(t, c))
+	})
+}
+
+// Its jobs would wait until the broadcast is forgotten, and then go.
+func TestNothingIsEnqueuedInACancelledBroadcast(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		c := newClient(t, rdb)
+		p, err := producer.New(rdb, producer.Config{})
+		require.NoError(t, err)
+		start(t, c, saleSpec(), csvOf(people(3)))
+		stored, err := p.Enqueue(t.Context(), jobTo(t, "77"), producer.InBroadcast("sale"), producer.Key("k"))
+		require.NoError(t, err)
+		_, err = c.Cancel(t.Context(), "sale")
+		require.NoError(t, err)
+
+		repeat, err := p.Enqueue(t.Context(), jobTo(t, "77"), producer.InBroadcast("sale"), producer.Key("k"))
+		require.NoError(t, err, "it was stored before that")
+		assert.Equal(t, stored.ID, repeat.ID)
+		for _, opts := range [][]producer.Option{{}, {producer.Key("other")}, {producer.At(time.Now().Add(time.Hour))}} {
+			_, err = p.Enqueue(t.Context(), jobTo(t, "78"), append(opts, producer.InBroadcast("sale"))...)
+			var problems sendapi.Problems
+			require.ErrorAs(t, err, &problems)
+			assert.Equal(t, "broadcast", problems[0].Path)
+			assert.Contains(t, problems[0].Message, "cancelled")
+		}
+		assert.Zero(t, rdb.Exists(t.Context(), keys.Line("1:bulk:@sale"), keys.Scheduled()).Val())
+		assert.Equal(t, "4", rdb.HGet(t.Context(), keys.Broadcast("sale"), "accepted").Val())
+
+		// What was enqueued by other means is cancelled when that is asked once more.
+		set(t, rdb, "state", "running")
+		_, err = p.Enqueue(t.Context(), jobTo(t, "79"), producer.InBroadcast("sale"))
+		require.NoError(t, err)
+		set(t, rdb, "state", "cancelled")
+		n, err := c.Cancel(t.Context(), "sale")
+		require.NoError(t, err)
+		assert.Equal(t, producer.CancelCount{Cancelled: 1}, n)
+	})
+}
+
+func jobTo(t *testing.T, psid string) producer.Job {
+	t.Helper()
+	req := sendapi.Text(sendapi.ID(psid), "x")
+	job, err := producer.NewJob("1", req)
+	require.NoError(t, err)
+	job.Lane = producer.LaneBulk
+	return job
 }
 
 // One that is cancelled, paused or resumed while it is stored: the loader notices, and nothing goes before all is stored.
@@ -260,7 +367,7 @@ func TestStatusListAndReport(t *testing.T) {
 	assert.Contains(t, html, `<td>sent</td><td class="n">42</td><td class="n">42.0 %</td>`)
 	assert.Contains(t, html, "10/2018278")
 
-	set(t, rdb, "ended", time.Now().UnixMicro())
+	set(t, rdb, "cancelled", 49, "ended", time.Now().UnixMicro())
 	assert.Equal(t, broadcast.StateDone, stateOf(t, c))
 	assert.Equal(t, broadcast.Started{State: broadcast.StateDone, Repeat: true}, start(t, c, saleSpec(), csvOf(people(100))))
 	other := saleSpec()

@@ -84,8 +84,8 @@ func (s *Status) Left() int {
 
 func (s *Status) dealtWith() int { return s.Sent + s.Failed + s.Expired + s.Cancelled + s.Unknown }
 
-// Over is true for a broadcast of which nothing will be sent any more.
-func (s *Status) Over() bool { return !s.Ended.IsZero() }
+// Over is true for a broadcast of which nothing will be sent any more, unless a job of it is sent again.
+func (s *Status) Over() bool { return !s.Ended.IsZero() && s.Left() == 0 }
 
 // record is the hash of a broadcast.
 type record struct {

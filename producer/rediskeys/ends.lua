@@ -26,7 +26,7 @@ local function count_end(key, due, page, names, now, code, text)
   for _, name in ipairs(names) do
     redis.call('HINCRBY', key, name, 1)
   end
-  local h = redis.call('HMGET', key, 'page', 'bucket', 'state', 'test', 'test_limit', 'rows', 'ended', unpack(ENDS))
+  local h = redis.call('HMGET', key, 'page', 'bucket', 'state', 'test', 'test_limit', 'rows', 'ended', 'accepted', unpack(ENDS))
   if not h[1] then
     redis.call('EXPIRE', key, REMEMBERED)
     return
@@ -38,13 +38,14 @@ local function count_end(key, due, page, names, now, code, text)
     redis.call('HSETNX', key, 'text:' .. (code or '0/0'), text or '')
   end
   local ended = 0
-  for i = 8, 12 do
+  for i = 9, 13 do
     ended = ended + tonumber(h[i] or 0)
   end
   if h[3] == 'testing' then
-    judge(key, due, page, ended, tonumber(h[9] or 0) + tonumber(h[12] or 0), tonumber(h[4] or 0), tonumber(h[5] or 0), now)
+    judge(key, due, page, ended, tonumber(h[10] or 0) + tonumber(h[13] or 0), tonumber(h[4] or 0), tonumber(h[5] or 0), now)
   end
-  if h[6] and not h[7] and ended >= tonumber(h[6]) then
+  -- A job that is sent again is accepted once more than there are rows.
+  if h[6] and not h[7] and ended >= math.max(tonumber(h[6]), tonumber(h[8] or 0)) then
     redis.call('HSET', key, 'ended', string.format('%.0f', now))
     redis.call('EXPIRE', key, REMEMBERED)
   end
