@@ -182,6 +182,18 @@ func TestStatusAndAuditKnowTheLineOfABroadcast(t *testing.T) {
 		assert.Equal(t, []LineStatus{{
 			Name: "1:bulk:@sale", PageID: "1", Lane: producer.LaneBulk, Broadcast: "sale", Waiting: 2, Rate: 2, Limit: "bulk", ETA: time.Second,
 		}}, s.Lines)
+		line := func(fields ...any) LineStatus {
+			require.NoError(t, d.rdb.HSet(ctx, d.keys.Broadcast("sale"), fields...).Err())
+			s, err := ReadStatus(ctx, d.rdb, "")
+			require.NoError(t, err)
+			return s.Lines[0]
+		}
+		later := line("start", s.At.Add(time.Hour).UnixMicro())
+		assert.Equal(t, "broadcast", later.Limit)
+		assert.InDelta(t, time.Hour+time.Second, later.ETA, float64(time.Minute), "from its start on")
+		paused := line("state", "paused")
+		assert.Equal(t, []any{"broadcast", time.Duration(-1)}, []any{paused.Limit, paused.ETA}, "nobody knows when a person resumes it")
+		d.rdb.HDel(ctx, d.keys.Broadcast("sale"), "state", "start")
 		r, err := Audit(ctx, d.rdb, AuditQuery{Deep: true})
 		require.NoError(t, err)
 		assert.True(t, r.Fits(), "%+v", r)

@@ -73,7 +73,8 @@ type LineStatus struct {
 	Limit string    `json:"limit"`
 	Next  time.Time `json:"next,omitzero"`
 	// ETA is how long the line takes to empty if it has its page to itself, and sends all the time, with the time that a temporary rate
-	// has left; below zero on a page that is held.
+	// has left; below zero on a page that is held, and of a broadcast that is paused. Lines that wait for a start or a window take that
+	// much longer.
 	ETA time.Duration `json:"eta_ns"`
 }
 
@@ -272,6 +273,9 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 	usual := l.lowest(page.Configured)
 	l.Rate = l.lowest(page.Temporary.Over(page.Configured))
 	var left time.Duration
+	if l.Limit == "broadcast" {
+		left = max(0, l.Next.Sub(s.At))
+	}
 	for _, p := range []*PauseStatus{page.Pause, s.App} {
 		switch {
 		case p == nil:
@@ -281,6 +285,10 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 		default:
 			left = max(left, p.Left)
 		}
+	}
+	if l.Limit == "broadcast" && l.Next.IsZero() { // a person decides
+		l.ETA = -1
+		return l
 	}
 	jobs := float64(n) / (1 - margin)
 	if t := page.Temporary; t != nil && usual > 0 {
