@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -98,20 +100,34 @@ func pageViewOf(s *pace.Status, p pace.PageStatus) pageView {
 	return v
 }
 
-// waiting is how many jobs of the page wait, and eta how long they take; "-" if that is not known.
+// waiting is how many jobs of the page wait, and until how long they take; "-" if that is not known.
 func (v pageView) waiting() (n int64, until string) {
-	until = "-"
-	var longest pace.LineStatus
+	known, longest := len(v.Lines) > 0, time.Duration(0)
 	for _, l := range v.Lines {
 		n += l.Waiting
-		if l.ETA < 0 || l.Rate == 0 {
-			return n, "-"
-		}
-		if l.ETA > longest.ETA {
-			longest, until = l, eta(l)
+		known = known && l.ETA >= 0 && l.Rate > 0
+		longest = max(longest, l.ETA)
+	}
+	if !known {
+		return n, "-"
+	}
+	return n, span(max(longest, sharedETA(v.Lines)))
+}
+
+// sharedETA is how long the lines take that share the pace of the bulk lane, from when the first of them may send.
+func sharedETA(lines []pace.LineStatus) time.Duration {
+	var sum time.Duration
+	wait := time.Duration(math.MaxInt64)
+	for _, l := range lines {
+		if l.Lane == producer.LaneBulk && l.Side == "" {
+			alone := time.Duration(float64(l.Waiting) / l.Rate * float64(time.Second))
+			sum, wait = sum+alone, min(wait, max(0, l.ETA-alone))
 		}
 	}
-	return n, until
+	if sum == 0 {
+		return 0
+	}
+	return sum + wait
 }
 
 func pageTable(s *pace.Status) table.Writer {

@@ -141,3 +141,28 @@ $`, got.out)
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, "sendpace: nothing is known of page 4711: it has no job and no rates\n  sendpace page list shows those that there are\n", got.err)
 }
+
+func TestPagesWaitAsLongAsAllTheirLines(t *testing.T) {
+	t.Parallel()
+	bulk := func(broadcast string, n int64, eta time.Duration) pace.LineStatus {
+		return pace.LineStatus{Lane: producer.LaneBulk, Broadcast: broadcast, Waiting: n, Rate: 10, ETA: eta}
+	}
+	media := pace.LineStatus{Lane: producer.LaneBulk, Side: producer.SideMedia, Waiting: 60, Rate: 1, ETA: time.Minute}
+	rows := []struct {
+		lines []pace.LineStatus
+		n     int64
+		until string
+	}{
+		{nil, 0, "-"},
+		{[]pace.LineStatus{bulk("", 100, 10*time.Second)}, 100, "10s"},
+		{[]pace.LineStatus{bulk("a", 100, 10*time.Second), bulk("b", 200, 20*time.Second)}, 300, "30s"},
+		{[]pace.LineStatus{bulk("a", 100, 70*time.Second), bulk("b", 200, 80*time.Second)}, 300, "1m30s"}, // both behind a pause of a minute
+		{[]pace.LineStatus{bulk("a", 100, time.Hour), bulk("b", 200, 20*time.Second)}, 300, "1h"},
+		{[]pace.LineStatus{bulk("a", 100, 10*time.Second), media}, 160, "1m"},
+		{[]pace.LineStatus{bulk("a", 100, -1), bulk("b", 200, 20*time.Second)}, 300, "-"}, // one is paused; all are counted
+	}
+	for _, row := range rows {
+		n, until := pageView{Lines: row.lines}.waiting()
+		assert.Equal(t, []any{row.n, row.until}, []any{n, until}, "%+v", row.lines)
+	}
+}
