@@ -150,7 +150,7 @@ func findOut(ctx context.Context, client *sendapi.Client, page sendapi.Page, hol
 		f.OK, f.Problem, f.Advice = false, err.Error(), "try again"
 	case held:
 		f.Name, f.OK, f.Problem, f.Code, f.Subcode = info.Name, false, "on hold: "+hold.Text, hold.Code, hold.Subcode
-		f.Advice = adviceOnCode(hold.Code, hold.Subcode) + "; then: sendpace page release " + page.ID
+		f.Advice = adviceOnHold(hold) + "sendpace page release " + page.ID
 	default:
 		f.Name = info.Name
 	}
@@ -171,6 +171,14 @@ func adviceOn(e *sendapi.Error) string {
 		return "the platform limits calls at the moment; try again later"
 	}
 	return "this says nothing about the token; check graph.base_url and the network, and try again"
+}
+
+// adviceOnHold says what comes before the release of a page whose token works.
+func adviceOnHold(hold pace.Reason) string {
+	if hold.Code == 190 || hold.Code == 102 || hold.MissingToken {
+		return "its token works now: "
+	}
+	return adviceOnCode(hold.Code, hold.Subcode) + "; then: "
 }
 
 const newToken = "make a new Page access token and put it into the configuration; workers take it without a restart"

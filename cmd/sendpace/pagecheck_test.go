@@ -54,6 +54,13 @@ func TestPageCheck(t *testing.T) {
 	assert.Contains(t, got.out, `the token needs pages_messaging`)
 	assert.Contains(t, got.out, `then: sendpace page release 1001`)
 
+	_, err = pacer.Release(context.Background(), "1001")
+	require.NoError(t, err)
+	require.NoError(t, pacer.Hold(context.Background(), "1001", pace.Reason{Text: "expired", Code: 190, Subcode: 463, Since: time.Now()}))
+	got = check("1001")
+	assert.Contains(t, got.out, "page 1001: on hold: expired\n  its token works now: sendpace page release 1001")
+	assert.NotContains(t, got.out, "make a new")
+
 	got = check("1001", "--redis", "redis://127.0.0.1:1")
 	assert.Equal(t, 0, got.code, "a token is checked without Redis: %s", got.err)
 	assert.Contains(t, got.err, "holds are not shown: Redis at redis://127.0.0.1:1 does not answer")
