@@ -112,10 +112,10 @@ type Receipt struct {
 }
 
 // Enqueue checks the job and stores it, in one round trip. When it returns without an error the job is in Redis. The error is
-// a [sendapi.Problems] if the job is not valid or its broadcast was cancelled, or a [LineFullError] if its line has no room, and nothing was written then; any
-// other error means that Redis could not be asked before ctx ended. The job may have been stored even so: use a key where a repeat
-// must not send twice. That goes for the Redis client's own repeats too: without a key, a job whose answer was lost and that was
-// sent before the client asked again is stored a second time.
+// a [sendapi.Problems] if the job is not valid or its broadcast was cancelled, or a [LineFullError] if its line has no room, and
+// nothing was written then; any other error means that Redis could not be asked before ctx ended. The job may have been stored
+// even so: use a key where a repeat must not send twice. That goes for the Redis client's own repeats too: without a key, a job
+// whose answer was lost and that was sent before the client asked again is stored a second time.
 func (p *Producer) Enqueue(ctx context.Context, job Job, opts ...Option) (Receipt, error) {
 	c, err := p.check(job, opts)
 	if err != nil {
