@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sendpace/sendpace/worker/pace"
 )
 
 // noteTimeout bounds how long a job waits for the note of when its message left.
@@ -14,15 +16,15 @@ const noteTimeout = time.Second
 // departure notes with the pacer when a request was really written. The transport tells that in a goroutine of its own, which an
 // answer can overtake. A job that ended before its note would free its recipient too early.
 type departure struct {
-	h     *handler
-	d     *delivery
+	pacer *pace.Pacer
+	hand  *pace.Hand
 	begun atomic.Bool // a request is being written
 	once  sync.Once
-	noted chan struct{}
+	noted chan error // the first note has been made, or could not be
 }
 
-func (h *handler) newDeparture(d *delivery) *departure {
-	return &departure{h: h, d: d, noted: make(chan struct{})}
+func newDeparture(pacer *pace.Pacer, hand *pace.Hand) *departure {
+	return &departure{pacer: pacer, hand: hand, noted: make(chan error, 1)}
 }
 
 // watch is ctx for the call.
@@ -30,29 +32,29 @@ func (p *departure) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { p.begun.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
-			p.note(ctx, time.Now())
-			p.once.Do(func() { close(p.noted) }) // a request that the transport repeats is written twice
+			err := p.note(ctx, time.Now())
+			p.once.Do(func() { p.noted <- err }) // a request that the transport repeats is written twice
 		},
 	})
 }
 
-func (p *departure) note(ctx context.Context, at time.Time) {
+func (p *departure) note(ctx context.Context, at time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
-	if err := p.h.pacer.Left(ctx, p.d.hand, at); err != nil {
-		p.h.line(p.d, p.h.log.Warn()).Err(err).Msg("could not note that the message left late")
-	}
+	return p.pacer.Left(ctx, p.hand, at)
 }
 
-// wait returns when the note is made, if there is one to make.
-func (p *departure) wait() {
+// wait returns when the note is made, if there is one to make. An error means that it is not.
+func (p *departure) wait() error {
 	if !p.begun.Load() {
-		return
+		return nil
 	}
 	timer := time.NewTimer(noteTimeout)
 	defer timer.Stop()
 	select {
-	case <-p.noted:
+	case err := <-p.noted:
+		return err
 	case <-timer.C:
+		return context.DeadlineExceeded
 	}
 }

@@ -129,10 +129,12 @@ func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.sendTimeout)
 	defer cancel()
 	d.sending = true
-	left := h.newDeparture(d)
+	left := newDeparture(h.pacer, d.hand)
 	resp, err := h.sender.SendRaw(left.watch(call), page, body)
 	d.sending = errors.Is(err, sendapi.KindUnknownOutcome)
-	left.wait()
+	if err := left.wait(); err != nil {
+		h.line(d, h.log.Warn()).Err(err).Msg("could not note that the message left late")
+	}
 	h.act(ctx, d, resp, err)
 }
 
