@@ -36,14 +36,18 @@ type deadQuery struct {
 	from, to time.Time // since and until, as times
 }
 
+// kindFlag lets a command choose the outcomes, beside its other flags.
+func (q *deadQuery) kindFlag(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&q.kinds, "kind", q.kinds, "only these `outcomes`: failed, expired, unknown")
+	completeFlag(cmd, "kind", cobra.FixedCompletions([]cobra.Completion{"failed", "expired", "unknown"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
 func (q *deadQuery) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.page, "page", "", "only of the page with this `id`")
 	cmd.Flags().IntVar(&q.code, "code", 0, "only those that failed with this `code` of the platform")
-	cmd.Flags().StringVar(&q.since, "since", "", "only those that ended after this `time`, such as 2h or 2026-12-01T09:00:00Z")
+	cmd.Flags().StringVar(&q.since, "since", q.since, "only those that ended after this `time`, such as 2h or 2026-12-01T09:00:00Z")
 	cmd.Flags().StringVar(&q.until, "until", "", "only those that ended before this `time`")
 	cmd.Flags().StringVar(&q.broadcast, "broadcast", "", "only of the broadcast with this `id`")
-	cmd.Flags().StringSliceVar(&q.kinds, "kind", q.kinds, "only these `outcomes`: failed, expired, unknown")
-	completeFlag(cmd, "kind", cobra.FixedCompletions([]cobra.Completion{"failed", "expired", "unknown"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // check reads the flags. Jobs that are named by their ids are wanted whatever they are.
@@ -106,6 +110,7 @@ func (a *app) deadListCommand() *cobra.Command {
 		},
 	}
 	q.flags(cmd)
+	q.kindFlag(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many, 0 for all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one job a line")
 	a.queueFlags(cmd)
@@ -226,6 +231,7 @@ func (a *app) deadExportCommand() *cobra.Command {
 		},
 	}
 	q.flags(cmd)
+	q.kindFlag(cmd)
 	a.queueFlags(cmd)
 	return cmd
 }
@@ -280,19 +286,20 @@ func (a *app) deadReplayCommand() *cobra.Command {
 				if expires > 0 {
 					r.opts = append(r.opts, producer.ExpireAt(time.Now().Add(expires)))
 				}
-				return a.replayDead(ctx, &r, &q, yes || len(args) > 0)
+				return a.replay(ctx, &r, &q, "dead job", yes || len(args) > 0)
 			})
 		},
 	}
 	q.flags(cmd)
+	q.kindFlag(cmd)
 	cmd.Flags().DurationVar(&expires, "expires", 0, "give each job this `span` to be sent, in place of its expires_at")
 	yesFlag(cmd, &yes)
 	a.queueFlags(cmd)
 	return cmd
 }
 
-// replayDead counts first, so that one knows what is asked, and sends again no more than was counted.
-func (a *app) replayDead(ctx context.Context, r *replayer, q *deadQuery, yes bool) error {
+// replay counts first, so that one knows what is asked, and sends again no more than was counted. what is what the jobs are called.
+func (a *app) replay(ctx context.Context, r *replayer, q *deadQuery, what string, yes bool) error {
 	counted := map[string]bool{}
 	for job, err := range r.producer.Dead(ctx, false, q.wants) {
 		if err != nil {
@@ -305,10 +312,10 @@ func (a *app) replayDead(ctx context.Context, r *replayer, q *deadQuery, yes boo
 		return failure("sendpace dead list shows those that are; nothing was done", "%d of %d jobs are not dead, or not kept",
 			len(q.ids)-len(counted), len(q.ids))
 	case len(counted) == 0:
-		fmt.Fprintln(a.stdout, "no dead job is kept that fits")
+		fmt.Fprintf(a.stdout, "no %s is kept that fits\n", what)
 		return nil
 	}
-	if err := a.confirm(yes, "send "+plural(len(counted), "dead job")+" again"); err != nil {
+	if err := a.confirm(yes, "send "+plural(len(counted), what)+" again"); err != nil {
 		return err
 	}
 	err := r.sendAll(ctx, r.producer.Dead(ctx, false, func(o producer.Outcome) bool { return counted[o.JobID] }))

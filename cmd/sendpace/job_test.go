@@ -161,12 +161,12 @@ func TestJobResend(t *testing.T) {
 
 			const failed = 1200 // more than are read at a time
 			for i := range failed {
-				record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551})
+				record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
 			}
-			record(t, rdb, producer.Outcome{JobID: "other-page", PageID: "1002", Kind: producer.Failed, Code: 551})
-			record(t, rdb, producer.Outcome{JobID: "other-code", PageID: "1001", Kind: producer.Failed, Code: 100})
-			record(t, rdb, producer.Outcome{JobID: "sent", PageID: "1001", Kind: producer.Sent})
-			record(t, rdb, producer.Outcome{JobID: "cancelled", PageID: "1001", Kind: producer.Cancelled, Code: 551})
+			record(t, rdb, producer.Outcome{JobID: "other-page", PageID: "1002", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
+			record(t, rdb, producer.Outcome{JobID: "other-code", PageID: "1001", Kind: producer.Failed, Code: 100, EndedAt: time.Now()})
+			record(t, rdb, producer.Outcome{JobID: "sent", PageID: "1001", Kind: producer.Sent, EndedAt: time.Now()})
+			record(t, rdb, producer.Outcome{JobID: "cancelled", PageID: "1001", Kind: producer.Cancelled, Code: 551, EndedAt: time.Now()})
 
 			args := []string{"job", "resend", "--failed", "--page", "1001", "--code", "551"}
 			got = on(url, args...)
@@ -187,8 +187,8 @@ func TestJobResendRefusesWhatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	url, rdb := startRedis(t)
 	config := writeFile(t, "c.yaml", pagesFile)
-	record(t, rdb, producer.Outcome{JobID: "a", PageID: "1001", Kind: producer.Failed})
-	record(t, rdb, producer.Outcome{JobID: "b", PageID: "77", Kind: producer.Failed})
+	record(t, rdb, producer.Outcome{JobID: "a", PageID: "1001", Kind: producer.Failed, EndedAt: time.Now()})
+	record(t, rdb, producer.Outcome{JobID: "b", PageID: "77", Kind: producer.Failed, EndedAt: time.Now()})
 	got := on(url, "job", "resend", "--failed", "--yes", "--config", config)
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, "1 enqueued again, 0 were so before, 1 refused\n", got.out)

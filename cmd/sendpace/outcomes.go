@@ -64,7 +64,6 @@ type outcomesQuery struct {
 	since  string
 	from   time.Time // since, as a time
 	kinds  []producer.OutcomeKind
-	code   int
 	follow bool
 	json   bool
 }
@@ -75,8 +74,7 @@ func (q *outcomesQuery) flags(cmd *cobra.Command) {
 }
 
 func (q *outcomesQuery) wants(o producer.Outcome) bool {
-	return (q.page == "" || q.page == o.PageID) && (q.code == 0 || q.code == o.Code) &&
-		(len(q.kinds) == 0 || slices.Contains(q.kinds, o.Kind))
+	return (q.page == "" || q.page == o.PageID) && (len(q.kinds) == 0 || slices.Contains(q.kinds, o.Kind))
 }
 
 func parseKinds(names []string) ([]producer.OutcomeKind, error) {
@@ -144,7 +142,6 @@ type recordReader struct {
 	producer *producer.Producer
 	say      func(format string, args ...any)
 	after    string // the record that was read last
-	until    string // the record to end with; empty: go on
 	fromTime bool   // after is a time so far
 	waiting  bool   // for Redis
 	done     bool   // there is no other record now
@@ -173,10 +170,6 @@ func (r *recordReader) read(ctx context.Context, wait time.Duration) ([]producer
 		}
 		if record.ID != "" {
 			r.after, r.fromTime = record.ID, false
-		}
-		if r.after == r.until {
-			r.done = true
-			break
 		}
 	}
 	return outcomes, nil
