@@ -164,9 +164,9 @@ func (s *pageSum) add(p pace.PageFigures) {
 		s.oldest[lane] = max(s.oldest[lane], of.Oldest.Seconds())
 	}
 	s.rate += p.Rate
-	s.limits.Page += p.Configured.Page
-	s.limits.Bulk += p.Configured.Bulk
-	s.limits.Media += p.Configured.Media
+	s.limits.Page += p.Allowed.Page
+	s.limits.Bulk += p.Allowed.Bulk
+	s.limits.Media += p.Allowed.Media
 	paused, held := stopped(p.Pause)
 	s.paused += paused
 	s.held += held

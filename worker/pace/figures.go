@@ -13,7 +13,7 @@ import (
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-// Figures are what monitoring asks for again and again. They are less than [Status] and cost Redis less: no script, and two
+// Figures are what monitoring asks for again and again. They are less than [Status] and cost Redis less: no script, and four
 // short commands a page and two a line, in pieces between which others have their turn. So they are not of one moment.
 type Figures struct {
 	// At is the Redis server's time.
@@ -33,9 +33,10 @@ type PageFigures struct {
 	ID string
 	// Lanes are the page's lanes that have waiting jobs.
 	Lanes map[producer.Lane]LaneFigures
-	// Rate and Configured are as in [PageStatus].
-	Rate       float64
-	Configured Rates
+	// Rate is as in [PageStatus].
+	Rate float64
+	// Allowed are the configured limits, with the rates that stand in for some of them for a time.
+	Allowed Rates
 	// Pause is nil if there is none.
 	Pause *PauseStatus
 }
@@ -104,14 +105,15 @@ func (r statusReader) pageFigures(
 		return err
 	}
 	for i, id := range ids {
-		f.Pages = append(f.Pages, asked[i].figures(id, f.At, rates.of(id)))
+		f.Pages = append(f.Pages, asked[i].figures(id, f.At, rates))
 	}
 	return nil
 }
 
-// figureCmds are the questions about one page.
+// figureCmds are the questions about one page that are cheap.
 type figureCmds struct {
 	slots *redis.StringCmd
+	brief *redis.StringCmd // temporary rates
 	pause pauseCmds
 	lines []string
 	count []*redis.IntCmd
@@ -119,7 +121,9 @@ type figureCmds struct {
 }
 
 func (r statusReader) askFigures(ctx context.Context, pipe redis.Pipeliner, id string, lines []string) figureCmds {
-	q := figureCmds{slots: pipe.Get(ctx, r.keys.Slots(id)), pause: r.askPause(ctx, pipe, id), lines: lines}
+	q := figureCmds{
+		slots: pipe.Get(ctx, r.keys.Slots(id)), brief: pipe.Get(ctx, r.keys.Temporary(id)), pause: r.askPause(ctx, pipe, id), lines: lines,
+	}
 	for _, name := range lines {
 		q.count = append(q.count, pipe.ZCard(ctx, r.keys.Line(name)))
 		q.first = append(q.first, pipe.ZRangeWithScores(ctx, r.keys.Line(name), 0, 0))
@@ -127,9 +131,10 @@ func (r statusReader) askFigures(ctx context.Context, pipe redis.Pipeliner, id s
 	return q
 }
 
-func (q figureCmds) figures(id string, now time.Time, configured Rates) PageFigures {
+func (q figureCmds) figures(id string, now time.Time, rates rateTable) PageFigures {
 	p := PageFigures{
-		ID: id, Lanes: map[producer.Lane]LaneFigures{}, Rate: rateNow(q.slots.Val(), now), Configured: configured, Pause: q.pause.status(),
+		ID: id, Lanes: map[producer.Lane]LaneFigures{}, Rate: rateNow(q.slots.Val(), now), Pause: q.pause.status(),
+		Allowed: readTemporary(q.brief.Val(), rates.margin, now).Over(rates.of(id)),
 	}
 	for i, name := range q.lines {
 		if n := q.count[i].Val(); n > 0 {

@@ -211,25 +211,13 @@ func (r statusReader) details(
 
 // pageCmds are the questions about one page.
 type pageCmds struct {
-	id      string
-	slots   *redis.StringCmd
-	brief   *redis.StringCmd // temporary rates
-	pause   pauseCmds
-	lines   []string
-	waiting []*redis.IntCmd
-	first   []*redis.ZSliceCmd
-	why     *redis.Cmd // nil before a worker has set the rates
+	figureCmds
+	id  string
+	why *redis.Cmd // nil before a worker has set the rates
 }
 
 func (r statusReader) askPage(ctx context.Context, pipe redis.Pipeliner, id string, lines []string, known bool) pageCmds {
-	q := pageCmds{
-		id: id, lines: lines, slots: pipe.Get(ctx, r.keys.Slots(id)), brief: pipe.Get(ctx, r.keys.Temporary(id)),
-		pause: r.askPause(ctx, pipe, id),
-	}
-	for _, name := range lines {
-		q.waiting = append(q.waiting, pipe.ZCard(ctx, r.keys.Line(name)))
-		q.first = append(q.first, pipe.ZRangeWithScores(ctx, r.keys.Line(name), 0, 0))
-	}
+	q := pageCmds{figureCmds: r.askFigures(ctx, pipe, id, lines), id: id}
 	if known {
 		q.why = r.explain(ctx, pipe, id, lines)
 	}
@@ -255,7 +243,7 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 		s.AppUsageAt = e.appUsageAt
 	}
 	for i, name := range q.lines {
-		if n := q.waiting[i].Val(); n > 0 {
+		if n := q.count[i].Val(); n > 0 {
 			line := lineStatus(name, n, rates.margin, e.limit(i), page, s)
 			line.Oldest = waitOfFirst(q.first[i].Val(), s.At)
 			s.Lines = append(s.Lines, line)
