@@ -43,7 +43,8 @@
 // daily_budget.
 //
 // SENDPACE_CONFIG may name the file. In it, ${VAR} in a value is replaced from the environment; $${ stands for a
-// plain ${. gateway.api_keys is a list; in the environment its keys have commas between them. A file that a key names is looked for beside the configuration file.
+// plain ${. gateway.api_keys is a list; in the environment its keys have commas between them. A file that a key
+// names is looked for beside the configuration file.
 //
 // Load reports every problem at once, each by its key and with what to type instead. No problem, warning or
 // printed [Config] repeats a value that could be a secret.

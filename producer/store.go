@@ -45,6 +45,7 @@ type LineFullError struct {
 	Drain, DrainLimit time.Duration
 }
 
+// Error says which bound was reached, and what waits.
 func (e *LineFullError) Error() string {
 	if e.Limit > 0 && e.Waiting >= e.Limit {
 		return fmt.Sprintf("line %s is full: %d jobs wait and the limit is %d; try again later", e.Line, e.Waiting, e.Limit)

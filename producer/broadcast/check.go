@@ -29,6 +29,7 @@ type ProblemsError struct {
 	Problems []Problem
 }
 
+// Error says how many rows there are, and what is wrong with the first. It has nothing of the rows' values.
 func (e *ProblemsError) Error() string {
 	return fmt.Sprintf("%d rows have problems, the first one row %d: %s", e.Bad, e.Problems[0].Row, e.Problems[0].Message)
 }

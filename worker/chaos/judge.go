@@ -36,6 +36,7 @@ type Violation struct {
 	Text  string
 }
 
+// String is one line.
 func (v Violation) String() string { return fmt.Sprintf("%s: job %s: %s", v.Rule, v.Label, v.Text) }
 
 // Report is what a run showed.
