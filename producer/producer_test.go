@@ -199,36 +199,33 @@ func TestPayloadStartsWithWhatScriptsRead(t *testing.T) {
 
 func TestEnqueueManyKeepsOrderAndReportsEach(t *testing.T) {
 	t.Parallel()
-	for _, backend := range redistest.Backends {
-		t.Run(backend.Name, func(t *testing.T) {
-			t.Parallel()
-			rdb := redistest.Client(t, backend.Start(t))
-			p := newProducer(t, rdb)
-			jobs := make([]producer.Job, 1200)
-			for i := range jobs {
-				jobs[i] = text("1", fmt.Sprint(i%9), fmt.Sprint(i))
+	redistest.Each(t, func(t *testing.T, addr string) {
+		rdb := redistest.Client(t, addr)
+		p := newProducer(t, rdb)
+		jobs := make([]producer.Job, 1200)
+		for i := range jobs {
+			jobs[i] = text("1", fmt.Sprint(i%9), fmt.Sprint(i))
+		}
+		jobs[700] = text("1", "", "no recipient")
+		jobs[10].Key, jobs[20].Key = "same", "same"
+		results := p.EnqueueMany(context.Background(), jobs)
+		var want []string
+		for i, r := range results {
+			switch i {
+			case 700:
+				assert.ErrorContains(t, r.Err, "recipient")
+			case 20:
+				assert.True(t, r.Repeat)
+				assert.Equal(t, results[10].ID, r.ID)
+			default:
+				require.NoError(t, r.Err, i)
+				want = append(want, r.ID)
 			}
-			jobs[700] = text("1", "", "no recipient")
-			jobs[10].Key, jobs[20].Key = "same", "same"
-			results := p.EnqueueMany(context.Background(), jobs)
-			var want []string
-			for i, r := range results {
-				switch i {
-				case 700:
-					assert.ErrorContains(t, r.Err, "recipient")
-				case 20:
-					assert.True(t, r.Repeat)
-					assert.Equal(t, results[10].ID, r.ID)
-				default:
-					require.NoError(t, r.Err, i)
-					want = append(want, r.ID)
-				}
-			}
-			got, err := rdb.ZRange(context.Background(), "asynq:{messenger}:g:1:bulk", 0, -1).Result()
-			require.NoError(t, err)
-			assert.Equal(t, want, got)
-		})
-	}
+		}
+		got, err := rdb.ZRange(context.Background(), "asynq:{messenger}:g:1:bulk", 0, -1).Result()
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	})
 }
 
 func TestEnqueueManyWhenRedisForgetsItsScripts(t *testing.T) {

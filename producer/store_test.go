@@ -26,12 +26,9 @@ var keys = rediskeys.Keys{Queue: producer.DefaultQueue}
 func onEach(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 	t.Helper()
 	t.Parallel()
-	for _, backend := range redistest.Backends {
-		t.Run(backend.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, redistest.Client(t, backend.Start(t)))
-		})
-	}
+	redistest.Each(t, func(t *testing.T, addr string) {
+		test(t, redistest.Client(t, addr))
+	})
 }
 
 // What asynq's own client stores for the same task is what enqueue.lua stores, beside what is ours. It fails if a version of

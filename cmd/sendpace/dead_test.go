@@ -81,39 +81,35 @@ attempts     2
 
 func TestDeadReplay(t *testing.T) {
 	t.Parallel()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			addr := b.Start(t)
-			url, rdb := "redis://"+addr, redistest.Client(t, addr)
-			assert.Equal(t, ran{out: "no dead job is kept that fits\n"}, on(url, "dead", "replay"))
-			const failed = 600 // more than are enqueued at a time
-			for i := range failed {
-				record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: nine.Add(time.Duration(i))})
-			}
-			archived := bury(t, rdb, producer.Outcome{PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: nine})
-			record(t, rdb, producer.Outcome{JobID: "unknown", PageID: "1001", Kind: producer.Unknown, Code: 551})
-			waiting := func() int64 { return rdb.ZCard(context.Background(), queueKeys.Line("1001:bulk")).Val() }
+	redistest.Each(t, func(t *testing.T, addr string) {
+		url, rdb := "redis://"+addr, redistest.Client(t, addr)
+		assert.Equal(t, ran{out: "no dead job is kept that fits\n"}, on(url, "dead", "replay"))
+		const failed = 600 // more than are enqueued at a time
+		for i := range failed {
+			record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: nine.Add(time.Duration(i))})
+		}
+		archived := bury(t, rdb, producer.Outcome{PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: nine})
+		record(t, rdb, producer.Outcome{JobID: "unknown", PageID: "1001", Kind: producer.Unknown, Code: 551})
+		waiting := func() int64 { return rdb.ZCard(context.Background(), queueKeys.Line("1001:bulk")).Val() }
 
-			args := []string{"dead", "replay", "--code", "551"}
-			got := on(url, args...)
-			assert.Equal(t, 2, got.code)
-			assert.Contains(t, got.err, "sendpace: send 601 dead jobs again: there is no terminal to ask at\n  add --yes")
-			assert.Zero(t, waiting())
-			got = on(url, append(args, "--yes")...)
-			assert.Equal(t, ran{out: "601 enqueued again, 0 were so before, 0 refused\n"}, got)
-			got = on(url, append(args, "--yes")...)
-			assert.Equal(t, ran{out: "0 enqueued again, 601 were so before, 0 refused\n"}, got)
-			assert.Equal(t, int64(failed+1), waiting())
-			assert.Regexp(t, `(?m)^sent again as  \S{35}$`, on(url, "dead", "show", archived).out)
+		args := []string{"dead", "replay", "--code", "551"}
+		got := on(url, args...)
+		assert.Equal(t, 2, got.code)
+		assert.Contains(t, got.err, "sendpace: send 601 dead jobs again: there is no terminal to ask at\n  add --yes")
+		assert.Zero(t, waiting())
+		got = on(url, append(args, "--yes")...)
+		assert.Equal(t, ran{out: "601 enqueued again, 0 were so before, 0 refused\n"}, got)
+		got = on(url, append(args, "--yes")...)
+		assert.Equal(t, ran{out: "0 enqueued again, 601 were so before, 0 refused\n"}, got)
+		assert.Equal(t, int64(failed+1), waiting())
+		assert.Regexp(t, `(?m)^sent again as  \S{35}$`, on(url, "dead", "show", archived).out)
 
-			got = on(url, "dead", "replay", "unknown", "unknown")
-			assert.Equal(t, ran{out: "1 enqueued again, 0 were so before, 0 refused\n"}, got, "named by its id, nothing is asked")
-			got = on(url, "dead", "replay", archived, "nobody")
-			assert.Equal(t, 1, got.code)
-			assert.Equal(t, "sendpace: 1 of 2 jobs are not dead, or not kept\n  sendpace dead list shows those that are; nothing was done\n", got.err)
-		})
-	}
+		got = on(url, "dead", "replay", "unknown", "unknown")
+		assert.Equal(t, ran{out: "1 enqueued again, 0 were so before, 0 refused\n"}, got, "named by its id, nothing is asked")
+		got = on(url, "dead", "replay", archived, "nobody")
+		assert.Equal(t, 1, got.code)
+		assert.Equal(t, "sendpace: 1 of 2 jobs are not dead, or not kept\n  sendpace dead list shows those that are; nothing was done\n", got.err)
+	})
 }
 
 func TestDeadReplayOfExpiredJobs(t *testing.T) {

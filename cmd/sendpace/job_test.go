@@ -151,36 +151,32 @@ func TestSince(t *testing.T) {
 
 func TestJobResend(t *testing.T) {
 	t.Parallel()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			addr := b.Start(t)
-			url, rdb := "redis://"+addr, redistest.Client(t, addr)
-			got := on(url, "job", "resend", "--failed")
-			assert.Equal(t, ran{0, "no failed job is kept that fits\n", ""}, got)
+	redistest.Each(t, func(t *testing.T, addr string) {
+		url, rdb := "redis://"+addr, redistest.Client(t, addr)
+		got := on(url, "job", "resend", "--failed")
+		assert.Equal(t, ran{0, "no failed job is kept that fits\n", ""}, got)
 
-			const failed = 1200 // more than are read at a time
-			for i := range failed {
-				record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
-			}
-			record(t, rdb, producer.Outcome{JobID: "other-page", PageID: "1002", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
-			record(t, rdb, producer.Outcome{JobID: "other-code", PageID: "1001", Kind: producer.Failed, Code: 100, EndedAt: time.Now()})
-			record(t, rdb, producer.Outcome{JobID: "sent", PageID: "1001", Kind: producer.Sent, EndedAt: time.Now()})
-			record(t, rdb, producer.Outcome{JobID: "cancelled", PageID: "1001", Kind: producer.Cancelled, Code: 551, EndedAt: time.Now()})
+		const failed = 1200 // more than are read at a time
+		for i := range failed {
+			record(t, rdb, producer.Outcome{JobID: "f" + strconv.Itoa(i), PageID: "1001", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
+		}
+		record(t, rdb, producer.Outcome{JobID: "other-page", PageID: "1002", Kind: producer.Failed, Code: 551, EndedAt: time.Now()})
+		record(t, rdb, producer.Outcome{JobID: "other-code", PageID: "1001", Kind: producer.Failed, Code: 100, EndedAt: time.Now()})
+		record(t, rdb, producer.Outcome{JobID: "sent", PageID: "1001", Kind: producer.Sent, EndedAt: time.Now()})
+		record(t, rdb, producer.Outcome{JobID: "cancelled", PageID: "1001", Kind: producer.Cancelled, Code: 551, EndedAt: time.Now()})
 
-			args := []string{"job", "resend", "--failed", "--page", "1001", "--code", "551"}
-			got = on(url, args...)
-			assert.Equal(t, 2, got.code)
-			assert.Contains(t, got.err, "send 1200 failed jobs again: there is no terminal to ask at\n  add --yes")
-			got = on(url, append(args, "--yes")...)
-			assert.Equal(t, 0, got.code, got.err)
-			assert.Equal(t, "1200 enqueued again, 0 were so before, 0 refused\n", got.out)
-			got = on(url, append(args, "--yes")...)
-			assert.Equal(t, "0 enqueued again, 1200 were so before, 0 refused\n", got.out)
-			assert.Equal(t, int64(failed), rdb.ZCard(context.Background(), queueKeys.Line("1001:bulk")).Val())
-			assert.Equal(t, int64(1), rdb.SCard(context.Background(), queueKeys.Groups()).Val(), "no job of another page")
-		})
-	}
+		args := []string{"job", "resend", "--failed", "--page", "1001", "--code", "551"}
+		got = on(url, args...)
+		assert.Equal(t, 2, got.code)
+		assert.Contains(t, got.err, "send 1200 failed jobs again: there is no terminal to ask at\n  add --yes")
+		got = on(url, append(args, "--yes")...)
+		assert.Equal(t, 0, got.code, got.err)
+		assert.Equal(t, "1200 enqueued again, 0 were so before, 0 refused\n", got.out)
+		got = on(url, append(args, "--yes")...)
+		assert.Equal(t, "0 enqueued again, 1200 were so before, 0 refused\n", got.out)
+		assert.Equal(t, int64(failed), rdb.ZCard(context.Background(), queueKeys.Line("1001:bulk")).Val())
+		assert.Equal(t, int64(1), rdb.SCard(context.Background(), queueKeys.Groups()).Val(), "no job of another page")
+	})
 }
 
 func TestJobResendRefusesWhatCannotBeSent(t *testing.T) {

@@ -53,33 +53,29 @@ func newPacer(t *testing.T, rdb redis.UniversalClient) *pace.Pacer {
 
 func TestPagePauseAndHold(t *testing.T) {
 	t.Parallel()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			addr := b.Start(t)
-			url, rdb := "redis://"+addr, redistest.Client(t, addr)
-			got := on(url, "page", "pause", "1001", "--for", "2h", "--why", "the shop\nis down")
-			assert.Equal(t, ran{out: "page 1001: paused for another 2h: the shop is down\n"}, got)
-			got = on(url, "page", "pause", "1001", "--for", "1m")
-			assert.Equal(t, 0, got.code)
-			assert.Equal(t, "sendpace: it was stopped before, and that lasts longer: nothing was changed\n", got.err)
-			assert.Contains(t, got.out, ": the shop is down\n")
-			got = on(url, "page", "hold", "1001")
-			assert.Regexp(t, `^page 1001: on hold since 20.* UTC: stopped by hand\n  when that is put right: sendpace page release 1001\n$`, got.out)
-			got = on(url, "page", "pause", "1001", "--for", "3h")
-			assert.Contains(t, got.err, "nothing was changed")
-			assert.Equal(t, time.Duration(-1), rdb.PTTL(context.Background(), queueKeys.Pause("1001")).Val())
-			assert.Equal(t, ran{out: "page 1001 sends again\n"}, on(url, "page", "resume", "1001"))
-			assert.Zero(t, rdb.Exists(context.Background(), queueKeys.Adapt("1001")).Val(), "it goes on at its rates, without a probe")
+	redistest.Each(t, func(t *testing.T, addr string) {
+		url, rdb := "redis://"+addr, redistest.Client(t, addr)
+		got := on(url, "page", "pause", "1001", "--for", "2h", "--why", "the shop\nis down")
+		assert.Equal(t, ran{out: "page 1001: paused for another 2h: the shop is down\n"}, got)
+		got = on(url, "page", "pause", "1001", "--for", "1m")
+		assert.Equal(t, 0, got.code)
+		assert.Equal(t, "sendpace: it was stopped before, and that lasts longer: nothing was changed\n", got.err)
+		assert.Contains(t, got.out, ": the shop is down\n")
+		got = on(url, "page", "hold", "1001")
+		assert.Regexp(t, `^page 1001: on hold since 20.* UTC: stopped by hand\n  when that is put right: sendpace page release 1001\n$`, got.out)
+		got = on(url, "page", "pause", "1001", "--for", "3h")
+		assert.Contains(t, got.err, "nothing was changed")
+		assert.Equal(t, time.Duration(-1), rdb.PTTL(context.Background(), queueKeys.Pause("1001")).Val())
+		assert.Equal(t, ran{out: "page 1001 sends again\n"}, on(url, "page", "resume", "1001"))
+		assert.Zero(t, rdb.Exists(context.Background(), queueKeys.Adapt("1001")).Val(), "it goes on at its rates, without a probe")
 
-			got = on(url, "page", "pause", "app", "--for", "90s")
-			assert.Equal(t, 2, got.code)
-			assert.Equal(t, "sendpace: stop all pages: there is no terminal to ask at\n  add --yes if that is meant\n", got.err)
-			assert.Zero(t, rdb.Exists(context.Background(), queueKeys.Pause(pace.App)).Val(), "nothing was done")
-			got = on(url, "page", "pause", "app", "--for", "90s", "--yes")
-			assert.Equal(t, ran{out: "all pages: paused for another 1m30s: stopped by hand\n"}, got)
-		})
-	}
+		got = on(url, "page", "pause", "app", "--for", "90s")
+		assert.Equal(t, 2, got.code)
+		assert.Equal(t, "sendpace: stop all pages: there is no terminal to ask at\n  add --yes if that is meant\n", got.err)
+		assert.Zero(t, rdb.Exists(context.Background(), queueKeys.Pause(pace.App)).Val(), "nothing was done")
+		got = on(url, "page", "pause", "app", "--for", "90s", "--yes")
+		assert.Equal(t, ran{out: "all pages: paused for another 1m30s: stopped by hand\n"}, got)
+	})
 }
 
 func TestPageList(t *testing.T) {

@@ -17,35 +17,31 @@ import (
 
 func TestPageRate(t *testing.T) {
 	t.Parallel()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			addr := b.Start(t)
-			url, rdb := "redis://"+addr, redistest.Client(t, addr)
-			got := on(url, "page", "rate", "1001", "--bulk", "2", "--for", "2h")
-			assert.Equal(t, ran{code: 1, err: "sendpace: no worker has set the rates yet\n  start one: sendpace worker\n"}, got)
-			newPacer(t, rdb)
-			put(t, rdb, "1001")
-			const note = "page 1001: bulk rate 20/s for another 2h\n  the configured rates again: sendpace page rate 1001 --reset\n"
-			assert.Equal(t, ran{out: note}, on(url, "page", "rate", "1001", "--bulk", "20", "--for", "2h"))
-			assert.Regexp(t, `(?m)^1001 +bulk +1 +\S+ +20/s `, on(url, "status").out)
-			assert.Contains(t, on(url, "status").out, note)
-			assert.Contains(t, on(url, "page", "show", "1001").out, note)
-			assert.Regexp(t, `(?s)its rates are set for a time: bulk rate 20/s\n  until .*, in (2h|1h59m\S*)\n  change  sendpace page rate 1001 --reset\n`+
-				`.*bulk: 1 wait for the bulk rate of 20/s\n`, on(url, "why", "page", "1001").out)
-			var v pageView
-			require.NoError(t, json.Unmarshal([]byte(on(url, "page", "show", "1001", "--json").out), &v))
-			assert.WithinDuration(t, time.Now().Add(2*time.Hour), v.Temporary.Until, time.Minute)
+	redistest.Each(t, func(t *testing.T, addr string) {
+		url, rdb := "redis://"+addr, redistest.Client(t, addr)
+		got := on(url, "page", "rate", "1001", "--bulk", "2", "--for", "2h")
+		assert.Equal(t, ran{code: 1, err: "sendpace: no worker has set the rates yet\n  start one: sendpace worker\n"}, got)
+		newPacer(t, rdb)
+		put(t, rdb, "1001")
+		const note = "page 1001: bulk rate 20/s for another 2h\n  the configured rates again: sendpace page rate 1001 --reset\n"
+		assert.Equal(t, ran{out: note}, on(url, "page", "rate", "1001", "--bulk", "20", "--for", "2h"))
+		assert.Regexp(t, `(?m)^1001 +bulk +1 +\S+ +20/s `, on(url, "status").out)
+		assert.Contains(t, on(url, "status").out, note)
+		assert.Contains(t, on(url, "page", "show", "1001").out, note)
+		assert.Regexp(t, `(?s)its rates are set for a time: bulk rate 20/s\n  until .*, in (2h|1h59m\S*)\n  change  sendpace page rate 1001 --reset\n`+
+			`.*bulk: 1 wait for the bulk rate of 20/s\n`, on(url, "why", "page", "1001").out)
+		var v pageView
+		require.NoError(t, json.Unmarshal([]byte(on(url, "page", "show", "1001", "--json").out), &v))
+		assert.WithinDuration(t, time.Now().Add(2*time.Hour), v.Temporary.Until, time.Minute)
 
-			got = on(url, "page", "rate", "1001", "--bulk", "50", "--for", "2h")
-			assert.Equal(t, ran{code: 1, err: "sendpace: --bulk 50 is above the page's rate of 40/s, which holds for all lanes together\n  add --rate 50\n"}, got)
-			got = on(url, "page", "rate", "1001", "--bulk", "50", "--rate", "50", "--for", "2h")
-			assert.Equal(t, []any{0, "sendpace: warning: above 40 a second the page's inbox stops showing new messages\n"}, []any{got.code, got.err})
-			assert.Equal(t, ran{out: "page 1001 has its configured rates again\n"}, on(url, "page", "rate", "1001", "--reset"))
-			assert.Equal(t, ran{out: "page 1001 had its configured rates\n"}, on(url, "page", "rate", "1001", "--reset"))
-			assert.NotContains(t, on(url, "status").out, "for another")
-		})
-	}
+		got = on(url, "page", "rate", "1001", "--bulk", "50", "--for", "2h")
+		assert.Equal(t, ran{code: 1, err: "sendpace: --bulk 50 is above the page's rate of 40/s, which holds for all lanes together\n  add --rate 50\n"}, got)
+		got = on(url, "page", "rate", "1001", "--bulk", "50", "--rate", "50", "--for", "2h")
+		assert.Equal(t, []any{0, "sendpace: warning: above 40 a second the page's inbox stops showing new messages\n"}, []any{got.code, got.err})
+		assert.Equal(t, ran{out: "page 1001 has its configured rates again\n"}, on(url, "page", "rate", "1001", "--reset"))
+		assert.Equal(t, ran{out: "page 1001 had its configured rates\n"}, on(url, "page", "rate", "1001", "--reset"))
+		assert.NotContains(t, on(url, "status").out, "for another")
+	})
 }
 
 func TestPageRateOnARunningFleetOutlivesItsWorkers(t *testing.T) {

@@ -177,43 +177,39 @@ func inHand(t *testing.T, rdb redis.UniversalClient, pacer *pace.Pacer) string {
 
 func TestWhyJob(t *testing.T) {
 	t.Parallel()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			addr := b.Start(t)
-			url, rdb := "redis://"+addr, redistest.Client(t, addr)
-			pacer := newPacer(t, rdb)
-			require.NoError(t, pacer.Beat(context.Background()))
-			first, second := put(t, rdb, "1001"), put(t, rdb, "1001")
-			later := put(t, rdb, "1001", producer.At(time.Now().Add(time.Hour)))
-			require.Equal(t, first, inHand(t, rdb, pacer))
+	redistest.Each(t, func(t *testing.T, addr string) {
+		url, rdb := "redis://"+addr, redistest.Client(t, addr)
+		pacer := newPacer(t, rdb)
+		require.NoError(t, pacer.Beat(context.Background()))
+		first, second := put(t, rdb, "1001"), put(t, rdb, "1001")
+		later := put(t, rdb, "1001", producer.At(time.Now().Add(time.Hour)))
+		require.Equal(t, first, inHand(t, rdb, pacer))
 
-			got := on(url, "why", "job", first)
-			assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker has it, and waits for its slot\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
-			got = on(url, "why", "job", later)
-			assert.Regexp(t, `^job \S+: scheduled, page 1001\n\nit is not to be sent before its send_at\n  until   20.* UTC, in (1h|59m\S*)\n`+
-				`  change  sendpace job cancel `+later+` gives it up\n`, got.out)
-			require.Equal(t, 0, on(url, "page", "hold", "1001").code)
-			got = on(url, "why", "job", second)
-			assert.Regexp(t, `^job \S+: waiting, page 1001; place 1 in line 1001:bulk\n\n`+
-				`an earlier message to the same person goes first: job `+first+`, in hand\n`+
-				`  change  sendpace why job `+first+`, or sendpace job cancel `+first+`\n\n`+
-				`page 1001 on hold: stopped by hand\n  since   20.* ago\n  change  put that right, then: sendpace page release 1001\n$`, got.out, got.err)
-			assert.NotContains(t, got.out, "private words")
+		got := on(url, "why", "job", first)
+		assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker has it, and waits for its slot\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
+		got = on(url, "why", "job", later)
+		assert.Regexp(t, `^job \S+: scheduled, page 1001\n\nit is not to be sent before its send_at\n  until   20.* UTC, in (1h|59m\S*)\n`+
+			`  change  sendpace job cancel `+later+` gives it up\n`, got.out)
+		require.Equal(t, 0, on(url, "page", "hold", "1001").code)
+		got = on(url, "why", "job", second)
+		assert.Regexp(t, `^job \S+: waiting, page 1001; place 1 in line 1001:bulk\n\n`+
+			`an earlier message to the same person goes first: job `+first+`, in hand\n`+
+			`  change  sendpace why job `+first+`, or sendpace job cancel `+first+`\n\n`+
+			`page 1001 on hold: stopped by hand\n  since   20.* ago\n  change  put that right, then: sendpace page release 1001\n$`, got.out, got.err)
+		assert.NotContains(t, got.out, "private words")
 
-			var w answer
-			require.NoError(t, json.Unmarshal([]byte(on(url, "why", "job", second, "--json").out), &w))
-			assert.Len(t, w.Obstacles, 2)
-			assert.True(t, w.Obstacles[1].Stops)
-			require.NoError(t, json.Unmarshal([]byte(on(url, "why", "page", "1001", "--json").out), &w))
-			assert.Equal(t, "page 1001", w.About)
+		var w answer
+		require.NoError(t, json.Unmarshal([]byte(on(url, "why", "job", second, "--json").out), &w))
+		assert.Len(t, w.Obstacles, 2)
+		assert.True(t, w.Obstacles[1].Stops)
+		require.NoError(t, json.Unmarshal([]byte(on(url, "why", "page", "1001", "--json").out), &w))
+		assert.Equal(t, "page 1001", w.About)
 
-			require.Equal(t, 0, on(url, "job", "cancel", second).code)
-			got = on(url, "why", "job", second)
-			assert.Equal(t, ran{code: 1, err: "sendpace: job " + second + ": no such job, or it has ended and is not kept\n" +
-				"  sendpace outcomes | grep " + second + " finds its end, if that is still kept\n"}, got)
-		})
-	}
+		require.Equal(t, 0, on(url, "job", "cancel", second).code)
+		got = on(url, "why", "job", second)
+		assert.Equal(t, ran{code: 1, err: "sendpace: job " + second + ": no such job, or it has ended and is not kept\n" +
+			"  sendpace outcomes | grep " + second + " finds its end, if that is still kept\n"}, got)
+	})
 }
 
 func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {

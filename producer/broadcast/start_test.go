@@ -115,12 +115,9 @@ func onceEach(t *testing.T, rdb redis.UniversalClient, n int) {
 func onEach(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 	t.Helper()
 	t.Parallel()
-	for _, backend := range redistest.Backends {
-		t.Run(backend.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, redistest.Client(t, backend.Start(t)))
-		})
-	}
+	redistest.Each(t, func(t *testing.T, addr string) {
+		test(t, redistest.Client(t, addr))
+	})
 }
 
 func TestStartStoresOneJobForEachPerson(t *testing.T) {

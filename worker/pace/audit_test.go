@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func (d *desk) audit(q AuditQuery) *AuditReport {
@@ -25,7 +26,7 @@ func (d *desk) audit(q AuditQuery) *AuditReport {
 
 func TestAuditAccountsForEachPlaceAndEnd(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		assert.True(t, d.audit(AuditQuery{}).Fits(), "of nothing")
@@ -69,7 +70,7 @@ func TestAuditAccountsForEachPlaceAndEnd(t *testing.T) {
 
 func TestAuditOfWhatOthersDoToTheQueue(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		client := asynq.NewClientFromRedisClient(d.rdb)
 		inspector := asynq.NewInspectorFromRedisClient(d.rdb)
@@ -96,7 +97,7 @@ func TestAuditOfWhatOthersDoToTheQueue(t *testing.T) {
 
 func TestAuditNamesWhatIsNotWhereItShouldBe(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		for _, row := range []struct {
 			name string
@@ -145,7 +146,7 @@ func TestAuditNamesWhatIsNotWhereItShouldBe(t *testing.T) {
 
 func TestAuditOfOneInALineThatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
@@ -167,7 +168,7 @@ func TestAuditOfMoreJobsThanItLooksAt(t *testing.T) {
 		pageAudit("1", counts, false))
 	assert.Equal(t, int64(-5), pageAudit("1", counts, true).Missing)
 
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		var byHand string
 		for i := range 3 {
@@ -199,7 +200,7 @@ func (d *desk) auditOf(q AuditQuery, look int) *AuditReport {
 // While jobs are enqueued, handed out, settled in all ways and cancelled, the account fits at every moment.
 func TestAuditOfAFleetAtWork(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		auditor := newDesk(t, addr, Config{}, fast, nil)
 		var reports []*AuditReport

@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestReapPutsBackWhatNobodyWouldSettle(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		dead, alive := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
@@ -56,7 +57,7 @@ func TestReapPutsBackWhatNobodyWouldSettle(t *testing.T) {
 
 func TestReapLooksAtAllJobsInHand(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d, dead := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
 		var want []string
@@ -78,7 +79,7 @@ func TestReapLooksAtAllJobsInHand(t *testing.T) {
 
 func TestAJobOfNoLineGoesBackToPending(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
@@ -95,7 +96,7 @@ func TestAJobOfNoLineGoesBackToPending(t *testing.T) {
 // TestNobodyIsDeadWhileNobodyCouldBeat moves the beats into the past, as an outage of Redis does.
 func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		a, b := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
 		score := func(w *desk, ago time.Duration) {
@@ -133,7 +134,7 @@ func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
 
 func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Version: "1.2"}, fast, nil)
 		running := func() []WorkerInfo {

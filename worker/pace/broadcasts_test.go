@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 // setUp sets fields of a broadcast at page 1, and makes its line due as those do who change a broadcast.
@@ -41,7 +42,7 @@ func (d *desk) lineOf(id string) string {
 
 func TestABroadcastHasALineOfItsOwn(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, Rates{Page: 1e4, Bulk: 1e4, Media: 0.01}, nil)
 		a, b := d.enqueueIn("sale", "1"), d.enqueueIn("sale", "2")
@@ -244,7 +245,7 @@ func TestAnAnswerGoesBeforeABroadcast(t *testing.T) {
 
 func TestItsLineWakesUpWhenItsPageIsReleased(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		_, err := d.Pause(ctx, "1", time.Hour, Reason{})
@@ -260,7 +261,7 @@ func TestItsLineWakesUpWhenItsPageIsReleased(t *testing.T) {
 // A job of a broadcast that was paused is stopped by the permit, and its recipient is free for all others.
 func TestAPauseStopsWhatIsInHand(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		sale := d.routeIn("sale", "7")
@@ -288,7 +289,7 @@ func TestAPauseStopsWhatIsInHand(t *testing.T) {
 
 func TestAJobThatAnOlderVersionEnqueuedWaitsInItsLineOncePaused(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		var jobs []string

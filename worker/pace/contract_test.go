@@ -246,7 +246,7 @@ func (w leaseWatch) EvalSha(ctx context.Context, sha string, keys []string, args
 // TestContractWithAsynq fails if asynq changes a key or a script that this package relies on.
 func TestContractWithAsynq(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Places: 1}, fast, nil)
 		id := d.enqueue("1", "7", "a")

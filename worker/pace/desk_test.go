@@ -40,16 +40,6 @@ func newDesk(t testing.TB, addr string, cfg Config, rates Rates, pages map[strin
 	return &desk{Pacer: p, t: t, producer: prod, taken: map[string]*Hand{}}
 }
 
-func onBackends(t *testing.T, test func(t *testing.T, addr string)) {
-	t.Helper()
-	for _, b := range redistest.Backends {
-		t.Run(b.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, b.Start(t))
-		})
-	}
-}
-
 // enqueue stores a job and returns its id.
 func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string {
 	d.t.Helper()

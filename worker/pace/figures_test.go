@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Margin: 0.005}, fast, map[string]Rates{"2": {Page: 5, Bulk: 0.9, Media: 1}})
 		for i := range 3 {
@@ -52,7 +53,7 @@ func TestFigures(t *testing.T) {
 // TestOldest has a line whose first job came back: it counts from when it was made.
 func TestOldest(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
 		require.Eventually(t, func() bool { return d.next() == id }, 5*time.Second, time.Millisecond)

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestAStalledWorkerMeetsTheFence(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		a, b := newDesk(t, addr, Config{}, fast, nil), newDesk(t, addr, Config{}, fast, nil)
 		id := a.enqueue("1", "7", "x")
@@ -38,7 +39,7 @@ func TestAStalledWorkerMeetsTheFence(t *testing.T) {
 
 func TestTwoHandsOfAJobInOneWorker(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
 		first := d.takeJob(id)
@@ -73,7 +74,7 @@ func TestWhatTheFirstHandLearnsLate(t *testing.T) {
 		for _, where := range []string{"in its line", "in another hand"} {
 			t.Run(name+", the job is "+where, func(t *testing.T) {
 				t.Parallel()
-				onBackends(t, func(t *testing.T, addr string) {
+				redistest.Each(t, func(t *testing.T, addr string) {
 					d := newDesk(t, addr, Config{}, fast, nil)
 					id := d.enqueue("1", "7", "x")
 					first := d.takeJob(id)
@@ -82,9 +83,10 @@ func TestWhatTheFirstHandLearnsLate(t *testing.T) {
 					if where == "in another hand" {
 						d.takeJob(id)
 					}
-					row.settle.Outcome.JobID, row.settle.Outcome.PageID = id, "1"
-					row.settle.Recipient = d.routeOf("1", "7").Recipient
-					_, err := d.Settle(context.Background(), first, row.settle)
+					late := row.settle
+					late.Outcome.JobID, late.Outcome.PageID = id, "1"
+					late.Recipient = d.routeOf("1", "7").Recipient
+					_, err := d.Settle(context.Background(), first, late)
 					require.ErrorIs(t, err, ErrGone)
 					if where == "in its line" {
 						d.takeJob(id)
@@ -126,7 +128,7 @@ func TestAnEarlierSendDecidesHowAJobEnds(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			onBackends(t, func(t *testing.T, addr string) {
+			redistest.Each(t, func(t *testing.T, addr string) {
 				d := newDesk(t, addr, Config{}, fast, nil)
 				id := d.enqueue("1", "7", "x")
 				first := d.takeJob(id)
@@ -157,7 +159,7 @@ func TestAnEarlierSendDecidesHowAJobEnds(t *testing.T) {
 
 func TestALateAnswerBeatsTheSecondSend(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
 		first := d.takeJob(id)
@@ -178,7 +180,7 @@ func TestALateAnswerBeatsTheSecondSend(t *testing.T) {
 
 func TestNeverResendEndsAsUnknown(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
 		require.Equal(t, Go, d.permitFor(d.takeJob(id), Ask{Never: true}).Verdict)
@@ -225,7 +227,7 @@ func TestPermitRefuses(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBackends(t, func(t *testing.T, addr string) {
+			redistest.Each(t, func(t *testing.T, addr string) {
 				ctx := context.Background()
 				d := newDesk(t, addr, Config{}, fast, nil)
 				id := d.enqueue("1", "7", "x")
@@ -254,7 +256,7 @@ func TestCancellationDuringASendEndsWhatWouldGoOn(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBackends(t, func(t *testing.T, addr string) {
+			redistest.Each(t, func(t *testing.T, addr string) {
 				d := newDesk(t, addr, Config{}, fast, nil)
 				id := d.enqueue("1", "7", "x")
 				d.permitFor(d.takeJob(id), Ask{})
@@ -267,7 +269,7 @@ func TestCancellationDuringASendEndsWhatWouldGoOn(t *testing.T) {
 
 func TestATaskThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
@@ -286,7 +288,7 @@ func TestATaskThatCannotBeReadFails(t *testing.T) {
 
 func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		ids := []string{d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b"), d.enqueue("1", "7", "c"), d.enqueue("1", "7", "d")}
 		d.settleAs(d.takeJob(ids[0]).ID, d.routeOf("1", "7"), Settlement{Retry: time.Hour})
@@ -303,7 +305,7 @@ func TestOfThoseBehindACancelledJobTheFirstGoesFirst(t *testing.T) {
 
 func TestAMissingTokenMakesNoPauseShorter(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		without := newDesk(t, addr, Config{}, fast, nil)
 		with := newDesk(t, addr, Config{HasToken: func(string) bool { return true }}, fast, nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestAVideoBlocksNoTextAndKeepsItsPlace(t *testing.T) {
@@ -131,7 +132,7 @@ func TestTheAppsBudgetIsThatOfAllPages(t *testing.T) {
 
 func TestANewRateTakesEffectAtOnce(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Lead: time.Millisecond}, Rates{Page: 0.01, Bulk: 0.01, Media: 0.01}, map[string]Rates{"1": {Page: 0.01, Bulk: 0.01, Media: 0.01}})
 		for i := range 20 {
@@ -153,7 +154,7 @@ func TestANewRateTakesEffectAtOnce(t *testing.T) {
 
 func TestPendingTasksOfOurOwnGoToTheirLines(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, Rates{Page: 1e4, Bulk: 1e4, Media: 1e4}, nil)
 		first, second := d.enqueue("1", "1", "x"), d.enqueue("1", "2", "x")
@@ -175,7 +176,7 @@ func TestPendingTasksOfOurOwnGoToTheirLines(t *testing.T) {
 
 func TestAPageThatIsSlowLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Places: 4}, fast, nil)
 		other := newDesk(t, addr, Config{Places: 4}, fast, nil)
 		var hands [3]*Hand
@@ -197,7 +198,7 @@ func TestAPageThatIsSlowLeavesRoomForOthers(t *testing.T) {
 
 func TestTheAnswerToAJobSaysWhenToAskAgain(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Places: 10, Lead: time.Millisecond}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		other := newDesk(t, addr, Config{Places: 10, Lead: time.Millisecond}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		d.enqueue("1", "1", "x")
@@ -216,7 +217,7 @@ func TestTheAnswerToAJobSaysWhenToAskAgain(t *testing.T) {
 
 func TestASlotIsReportedAndMovedWithItsThread(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Places: 10}, Rates{Page: 1e3, Bulk: 1e3, Media: 1e3, Thread: time.Second}, nil)
 		id := d.enqueue("1", "7", "x")

@@ -19,7 +19,7 @@ import (
 
 func TestLinesAreFirstInFirstOut(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		var want, got []string
 		for i := range 20 {
@@ -35,7 +35,7 @@ func TestLinesAreFirstInFirstOut(t *testing.T) {
 
 func TestSlotsAreAnIntervalApart(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Lead: time.Second, Margin: 0.005}, fast, map[string]Rates{
 			"1": {Page: 50, Bulk: 20, Media: 5},
 		})
@@ -60,7 +60,7 @@ func TestSlotsAreAnIntervalApart(t *testing.T) {
 
 func TestWhatWasNotUsedIsNotCaughtUpWith(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Lead: time.Millisecond}, fast, map[string]Rates{"1": {Page: 20, Bulk: 20, Media: 1}})
 		d.enqueue("1", "1", "x")
 		first, err := d.ask().us(3)
@@ -83,7 +83,7 @@ func TestWhatWasNotUsedIsNotCaughtUpWith(t *testing.T) {
 
 func TestRealtimeGoesBeforeBulk(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{Lead: 10 * time.Second}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		d.enqueue("1", "1", "bulk")
 		require.NotEmpty(t, d.next())
@@ -98,7 +98,7 @@ func TestRealtimeGoesBeforeBulk(t *testing.T) {
 
 func TestOneRecipientKeepsItsOrder(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		r := d.routeOf("1", "7")
 		a, b, c := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b"), d.enqueue("1", "7", "c")
@@ -122,7 +122,7 @@ func TestOneRecipientKeepsItsOrder(t *testing.T) {
 
 func TestSweepFreesTheClaimOfAJobThatWasDeleted(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 		require.Equal(t, a, d.next())
@@ -137,7 +137,7 @@ func TestSweepFreesTheClaimOfAJobThatWasDeleted(t *testing.T) {
 
 func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		a := newDesk(t, addr, Config{Places: 1, Poll: time.Minute}, fast, nil)
 		b := newDesk(t, addr, Config{Places: 5, Poll: time.Minute}, fast, nil)
 		assert.Equal(t, "lookout", a.ask().verb)
@@ -151,7 +151,7 @@ func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
 // TestRandomOrders holds the scripts against what must be true of any sequence of operations.
 func TestRandomOrders(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		seed := rand.Uint64()
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		d := newDesk(t, addr, Config{}, fast, nil)
@@ -240,7 +240,7 @@ func TestConfigIsChecked(t *testing.T) {
 
 func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
 		for i := range 6 {
@@ -271,7 +271,7 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 
 func TestGroupsThatAreNoLinesDoNoHarm(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		client := asynq.NewClientFromRedisClient(d.rdb)
 		var want []string
@@ -291,7 +291,7 @@ func TestGroupsThatAreNoLinesDoNoHarm(t *testing.T) {
 
 func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		require.NoError(t, d.rdb.FlushAll(ctx).Err())
@@ -305,7 +305,7 @@ func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
 
 func TestALineWithOnlyParkedJobsTakesNewOnes(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		a := d.enqueue("1", "7", "a")
 		d.enqueue("1", "7", "b")
@@ -318,7 +318,7 @@ func TestALineWithOnlyParkedJobsTakesNewOnes(t *testing.T) {
 
 func TestParkedJobsComeBeforeLaterOnesWhenTheirHolderEndedUnseen(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")

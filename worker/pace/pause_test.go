@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestPausesAndHolds(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{FirstPause: time.Second, LongestPause: 4 * time.Second}, fast, nil)
 		one, two := d.enqueue("1", "7", "a"), d.enqueue("2", "7", "b")
@@ -58,7 +59,7 @@ func TestPausesAndHolds(t *testing.T) {
 
 func TestAPausedQueueHandsOutNothing(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "a")
 		inspector := asynq.NewInspectorFromRedisClient(d.rdb)
@@ -75,7 +76,7 @@ func TestAPausedQueueHandsOutNothing(t *testing.T) {
 
 func TestOnlyAWorkerWithTheTokenReleases(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		without := newDesk(t, addr, Config{}, fast, nil)
 		with := newDesk(t, addr, Config{HasToken: func(page string) bool { return page == "1" || page == "3" }}, fast, nil)
@@ -97,7 +98,7 @@ func TestOnlyAWorkerWithTheTokenReleases(t *testing.T) {
 
 func TestAWorkerWithoutTheTokenLeavesThePageToOthersForAMinute(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		without := newDesk(t, addr, Config{Places: 4}, fast, nil)
 		with := newDesk(t, addr, Config{Places: 4, HasToken: func(string) bool { return true }}, fast, nil)

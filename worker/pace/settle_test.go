@@ -22,7 +22,7 @@ func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
 		for _, retention := range []time.Duration{0, time.Hour} {
 			t.Run(fmt.Sprintf("%q kept for %v", kind, retention), func(t *testing.T) {
 				t.Parallel()
-				onBackends(t, func(t *testing.T, addr string) {
+				redistest.Each(t, func(t *testing.T, addr string) {
 					ctx := context.Background()
 					d := newDesk(t, addr, Config{}, fast, nil)
 					id := d.enqueue("1", "7", "x", func(j *producer.Job) {
@@ -58,7 +58,7 @@ func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
 
 func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
@@ -92,7 +92,7 @@ func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 
 func TestAnOperatorRunsAFailedJobAgain(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "x")
 		d.permitFor(d.takeJob(id), Ask{})

@@ -57,7 +57,7 @@ func TestATestShareGoesFirst(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			onBackends(t, func(t *testing.T, addr string) {
+			redistest.Each(t, func(t *testing.T, addr string) {
 				d := newDesk(t, addr, Config{}, fast, nil)
 				tests := d.testShare("sale", 10, 12, row.limit)
 				for _, id := range tests {
@@ -104,7 +104,7 @@ func TestOnlyTheTestShareGoes(t *testing.T) {
 
 func TestTheEndOfABroadcastIsNoted(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		d.setUp("sale", "page", "1", "rows", 4, "bucket", 3600)
@@ -168,7 +168,7 @@ func TestPagesWithoutBroadcastsPayNothing(t *testing.T) {
 
 func TestStatusAndAuditKnowTheLineOfABroadcast(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, Rates{Page: 5, Bulk: 2, Media: 1}, nil)
 		id := d.enqueueIn("sale", "1")

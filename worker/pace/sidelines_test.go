@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestAClassThatNoIDTellsIsHeldToItsLimit(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, Rates{Page: 1e4, Bulk: 1e4, Media: 0.01}, nil)
 		client := asynq.NewClientFromRedisClient(d.rdb)
@@ -51,7 +52,7 @@ func TestAClassThatNoIDTellsIsHeldToItsLimit(t *testing.T) {
 
 func TestAJobOfAnotherClientComesBackToItsSideLine(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		for _, id := range []string{"another-client", strings.Repeat("0", 26) + "-" + producer.RecipientHash("1", "id:1")} {

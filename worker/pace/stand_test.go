@@ -7,11 +7,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/worker/redistest"
 )
 
 func TestStand(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, fast, nil)
 		stand := func(id string) Stand {
@@ -35,7 +37,7 @@ func TestStand(t *testing.T) {
 
 func TestStandOfOneThatWaitsForTheSpacingOfItsConversation(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		rates := fast
 		rates.Thread = time.Hour
 		d := newDesk(t, addr, Config{}, rates, nil)

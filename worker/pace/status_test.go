@@ -16,7 +16,7 @@ import (
 // TestStatusLosesNoJobOnItsWay moves one job between its line and a worker as fast as it can, and looks all the while.
 func TestStatusLosesNoJobOnItsWay(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		id := d.enqueue("1", "7", "a")
 		looked := make(chan int)
@@ -48,7 +48,7 @@ func TestStatusLosesNoJobOnItsWay(t *testing.T) {
 
 func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		rates := Rates{Page: 5, Bulk: 0.9, Media: 10, Replies: 0.2, Thread: time.Second, Budget: 7}
 		d := newDesk(t, addr, Config{Margin: 0.005}, rates, nil)
 		d.enqueue("1", "1", "x")
@@ -65,7 +65,7 @@ func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 
 func TestStatusOfTheFleet(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{Version: "v1.2.3"}, fast, nil)
 		s, err := ReadStatus(ctx, d.rdb, "")
@@ -85,7 +85,7 @@ func TestStatusOfTheFleet(t *testing.T) {
 
 func TestStatusSaysWhenAStageEnds(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		d.enqueue("1", "7", "x")
 		d.enqueue("1", "8", "y")

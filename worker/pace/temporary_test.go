@@ -111,7 +111,7 @@ func TestStatusTellsTemporaryRates(t *testing.T) {
 
 func TestATemporaryRateNeedsThoseOfAWorker(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		p, err := New(redistest.Client(t, addr), Config{})
 		require.NoError(t, err)

@@ -42,7 +42,7 @@ func inside(from, to time.Duration, local time.Time) bool {
 // TestWindowsFollowTheClocksOfTheirZone holds in_window against Go's clocks, also where those are put forward or back.
 func TestWindowsFollowTheClocksOfTheirZone(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, addr string) {
+	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		rdb := redistest.Client(t, addr)
 		script := redis.NewScript(libLua + "return string.format('%.0f', in_window(ARGV[1], tonumber(ARGV[2])) or -1)")

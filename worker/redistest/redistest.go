@@ -14,14 +14,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Backend is one kind of Redis server.
-type Backend struct {
-	Name  string
-	Start func(testing.TB) (addr string)
+// Each runs a test, in parallel, on each kind of Redis that the scripts must work on.
+func Each(t *testing.T, test func(t *testing.T, addr string)) {
+	t.Helper()
+	for name, start := range map[string]func(testing.TB) string{"redis-server": Server, "miniredis": Mini} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
-
-// Backends are those that the scripts must work on.
-var Backends = []Backend{{"redis-server", Server}, {"miniredis", Mini}}
 
 // Server starts a redis-server of its own on a free loopback port, without persistence, and stops it when the test ends.
 // A machine without redis-server fails the test.
