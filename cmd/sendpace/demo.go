@@ -25,8 +25,13 @@ import (
 //go:embed demo.ndjson
 var demoAudience []byte
 
-// demoLatency is what the sandbox takes for an answer.
-const demoLatency = 50 * time.Millisecond
+const (
+	// demoLatency is what the sandbox takes for an answer.
+	demoLatency = 50 * time.Millisecond
+	// demoMargin is more than a fleet needs. Sender, Redis and receiver share a process that has just begun: until it is warm, a
+	// message reaches the sandbox up to 15 ms after its slot.
+	demoMargin = 0.02
+)
 
 // demoPages have rates under which each page's share of the audience takes some 15 seconds.
 func demoPages() []config.Page {
@@ -62,6 +67,7 @@ func (a *app) demoCommand() *cobra.Command {
 			d.cfg = config.Default()
 			d.cfg.Monitor.Addr = addr
 			d.cfg.Pages = demoPages()
+			d.cfg.Worker.Margin = demoMargin
 			if !isLoopback(addr) {
 				return misuse("type 127.0.0.1 and a port", "the demo's --addr must be one of this machine alone")
 			}
@@ -261,7 +267,6 @@ func (d *demo) summary() string {
 		m := sandbox.Measure(arrived[p.ID])
 		t.AppendRow(table.Row{p.ID, lane, m.Count, perSecond(rate), heldRate(m), m.WorstSecond})
 	}
-	return fmt.Sprintf("\n%s\n\nAs the receiver saw it. Pages run %g %% below their rate, "+
-		"which is enough for no second to have one too many, unless the receiver itself is held up, as by the start of this process.",
-		render(t), d.cfg.Worker.Margin*100)
+	return fmt.Sprintf("\n%s\n\nAs the receiver saw it. Pages run %g %% below their rate here (worker.margin), "+
+		"so that no second has one too many.", render(t), d.cfg.Worker.Margin*100)
 }
