@@ -101,6 +101,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	if p.inHand()+1 >= p.cfg.Places {
 		last = 1
 	}
+	asked := time.Now()
 	got, err := readReply(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
 		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
@@ -109,7 +110,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 		return reply{}, err
 	}
 	now := time.Now()
-	p.clock.observe(got.now, now)
+	p.clock.observe(got.now, asked, now)
 	p.lineNext = got.verb == "task"
 	if look == 1 {
 		p.more = got.verb == "task"

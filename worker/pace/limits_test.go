@@ -227,3 +227,19 @@ func TestASlotIsReportedAndMovedWithItsThread(t *testing.T) {
 		assert.InDelta(t, h.slot+1_060_000, at, 2)
 	})
 }
+
+func TestAThreadKeepsItsDistanceToWhatMayHaveLeftLate(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Places: 10}, Rates{Page: 1e3, Bulk: 1e3, Media: 1e3, Thread: time.Second}, nil)
+		h := d.takeJob(d.enqueue("1", "7", "x"))
+		// A worker that knows Redis's clock from one reply, which took 85 ms.
+		now := time.Now()
+		d.clock = newClock(now)
+		d.clock.observe(h.slot, now, now.Add(85*time.Millisecond))
+		require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot)))
+		at := d.rdb.ZScore(ctx, d.keys.Threads(), "1:"+producer.RecipientHash("1", "id:7")).Val()
+		assert.InDelta(t, h.slot+1_060_000, at, 2, "85 ms of doubt, less half the lead")
+	})
+}

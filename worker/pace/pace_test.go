@@ -219,16 +219,6 @@ func recipientIn(t *testing.T, msg string) string {
 	return psid
 }
 
-func TestClockFollowsTheFastestReply(t *testing.T) {
-	t.Parallel()
-	base := time.Unix(1000, 0)
-	c := newClock(base)
-	c.observe(5_000_000, base.Add(3*time.Millisecond)) // 3 ms on the way
-	c.observe(5_010_000, base.Add(10*time.Millisecond+200*time.Microsecond))
-	c.observe(5_020_000, base.Add(29*time.Millisecond)) // 9 ms on the way
-	assert.Equal(t, base.Add(100*time.Millisecond+200*time.Microsecond), c.at(5_100_000))
-}
-
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	_, err := New(redistest.Client(t, "127.0.0.1:1"), Config{Margin: 1, Lead: time.Minute, Places: -1, Poll: time.Hour})

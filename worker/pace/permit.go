@@ -137,14 +137,14 @@ func sideOf(c producer.Class) producer.Side {
 
 // admit asks for a slot, or for the recipient where there is a slot.
 func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, error) {
-	k := p.keys
+	k, asked := p.keys, time.Now()
 	got, err := readReply(admitScript.Run(ctx, p.rdb,
 		[]string{k.Line(h.line), k.Busy(), k.Due(), k.Task(h.ID)},
 		k.Task(""), k.Own(""), h.ID, h.line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), string(r.Class), h.token))
 	if err != nil {
 		return Permit{}, fmt.Errorf("pace: admit: %w", err)
 	}
-	p.clock.observe(got.now, time.Now())
+	p.clock.observe(got.now, asked, time.Now())
 	switch got.verb {
 	case "slot":
 		h.slot, err = got.us(0)
@@ -169,9 +169,10 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 	if b := a.Route.Line.Broadcast; b != "" {
 		keys = append(keys, k.Broadcast(b))
 	}
+	asked := time.Now()
 	got, err := readReply(permitScript.Run(ctx, p.rdb, keys, h.token, unanswered, a.Route.Recipient, suppress, h.moved, h.slot))
 	if err == nil {
-		p.clock.observe(got.now, time.Now())
+		p.clock.observe(got.now, asked, time.Now())
 		if got.verb == "rests" {
 			h.moved = a.Route.Line.String() // also if it came from another line, which would hand it out again
 		}
@@ -232,9 +233,11 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 }
 
 // Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
-// that left later than its slot, by a stall or over a new connection. A part of the margin is left for small delays.
+// that left later than its slot, by a stall or over a new connection, or may have, where no answer of Redis was quick enough to tell.
+// A part of the margin is left for small delays, and half the lead for a Redis that is far away.
 func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
 	late := at.Sub(p.clock.at(h.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
+	late += max(0, p.clock.doubt()-p.cfg.Lead/2)
 	if h.slot == 0 || late <= 0 {
 		return nil
 	}
