@@ -43,6 +43,8 @@ type Graph struct {
 	BaseURL string
 	// Version is the API version, such as v26.0.
 	Version string
+	// Batch is how many messages of a page may share a call; 1 means that each goes alone.
+	Batch int
 }
 
 // App is the section app.
@@ -151,7 +153,7 @@ type Gateway struct {
 func Default() *Config {
 	return &Config{
 		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379")},
-		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0"},
+		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0", Batch: 1},
 		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10, RepliesPerHour: 750, ThreadInterval: 250 * time.Millisecond},
 		Worker: Worker{
 			Concurrency:     250,

@@ -9,6 +9,7 @@
 //	redis.url                  redis://127.0.0.1:6379      where the queue lives
 //	graph.base_url             https://graph.facebook.com  where messages are sent to
 //	graph.version              v26.0                       Graph API version
+//	graph.batch                1                           messages of a page that may share a call
 //	defaults.rate              30                          sends a second, all lanes of a page together
 //	defaults.bulk_rate         0.9                         sends a second in a page's bulk lane
 //	defaults.media_rate        10                          audio and video sends a second of a page

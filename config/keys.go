@@ -75,6 +75,7 @@ var fields = []field[Config]{
 	key("redis.url", func(c *Config) *Secret { return &c.Redis.URL }, redisURL),
 	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
 	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
+	key("graph.batch", func(c *Config) *int { return &c.Graph.Batch }, between(1, 50)),
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),
 	key("defaults.bulk_rate", func(c *Config) *float64 { return &c.Defaults.BulkRate }, rate),
 	key("defaults.media_rate", func(c *Config) *float64 { return &c.Defaults.MediaRate }, rate),

@@ -17,8 +17,10 @@ const MaxBatch = 50
 type BatchSend struct {
 	// Page sends it. The zero value means the page of the batch; another page brings its own token and app secret.
 	Page Page
-	// Request is what is sent. Required. One that is not valid stays behind; the others go.
+	// Request is what is sent. Required, unless there is a Body. One that is not valid stays behind; the others go.
 	Request *Request
+	// Body is what is sent in place of a Request, as it is. See Client.SendRaw.
+	Body json.RawMessage
 }
 
 // BatchResult is what became of one send of a batch. Exactly one of the two is set.
@@ -68,10 +70,11 @@ func batchProblems(page Page, sends []BatchSend) Problems {
 	}
 	first := make(map[recipient]int, len(sends))
 	for i, s := range sends {
-		if s.Request == nil || s.Request.Recipient.Address() == "" {
+		req, _ := s.read()
+		if req == nil || req.Recipient.Address() == "" {
 			continue // a problem of that send alone
 		}
-		to := recipient{s.pageIn(page).Token, s.Request.Recipient.Address()}
+		to := recipient{s.pageIn(page).Token, req.Recipient.Address()}
 		if before, ok := first[to]; ok {
 			ps = append(ps, Problem{
 				Path: fmt.Sprintf("[%d].Request.recipient", i), Message: fmt.Sprintf("the same as that of [%d]", before),
@@ -88,6 +91,14 @@ func (s BatchSend) pageIn(batch Page) Page {
 		return batch
 	}
 	return s.Page
+}
+
+// read returns what is known of the request.
+func (s BatchSend) read() (*Request, *Error) {
+	if s.Body != nil {
+		return readRaw(s.Body)
+	}
+	return s.Request, nil
 }
 
 // batch is a call with several sends.
@@ -112,21 +123,36 @@ type batchPart struct {
 func (c *Client) newBatch(page Page, sends []BatchSend) *batch {
 	b := &batch{page: page, results: make([]BatchResult, len(sends)), hide: newRedactor([]Page{page})}
 	for i, s := range sends {
-		own := s.pageIn(page)
-		if e := own.check(); e != nil {
+		if e := c.addTo(b, i, s); e != nil {
 			b.results[i].Err = e
-		} else if e := c.validate(s.Request); e != nil {
-			b.results[i].Err = e
-		} else {
-			b.add(i, own, s.Request)
 		}
 	}
 	return b
 }
 
+// addTo adds a send that may be made.
+func (c *Client) addTo(b *batch, index int, s BatchSend) *Error {
+	page := s.pageIn(b.page)
+	if e := page.check(); e != nil {
+		return e
+	}
+	req, e := s.read()
+	if e != nil {
+		return e
+	}
+	body := s.Body
+	if body == nil {
+		if e := c.validate(req); e != nil {
+			return e
+		}
+		body = encode(req)
+	}
+	b.add(index, page, req, body)
+	return nil
+}
+
 // add writes a send in the form of fields. Another page's token goes among them, as a parameter of the operation.
-func (b *batch) add(index int, page Page, req *Request) {
-	body := encode(req)
+func (b *batch) add(index int, page Page, req *Request, body json.RawMessage) {
 	form := make(url.Values)
 	for _, f := range fieldsOf(body) {
 		form.Set(f.name, f.value)

@@ -322,3 +322,23 @@ func (a canned) RoundTrip(*http.Request) (*http.Response, error) {
 	res.StatusCode = a.status
 	return res, nil
 }
+
+func TestABatchOfBodiesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	srv, c := start(t, sandbox.Config{})
+	const known = `{"recipient":{"id":"100"},"messaging_type":"RESPONSE","message":{"text":"a"},"of_tomorrow":{"x":[1]}}`
+	sends := []sendapi.BatchSend{{Body: json.RawMessage(known)}, {Body: json.RawMessage(`[1]`)}, toMany(3)[2]}
+	results, err := c.Batch(t.Context(), page, sends)
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	assert.Equal(t, "100", results[0].Response.RecipientID)
+	require.ErrorIs(t, results[1].Err, sendapi.KindInvalid)
+	assert.ErrorContains(t, results[1].Err, "must be an object, not a list")
+	require.NoError(t, results[2].Err)
+	accepted := srv.Accepted()
+	require.Len(t, accepted, 2)
+	assert.JSONEq(t, known, string(accepted[0].Body), "also what this package has no type for")
+
+	_, err = c.Batch(t.Context(), page, []sendapi.BatchSend{{Body: json.RawMessage(known)}, {Body: json.RawMessage(known)}})
+	assert.ErrorContains(t, err, "the same as that of [0]", "one recipient")
+}

@@ -45,18 +45,27 @@ func (c *Client) Send(ctx context.Context, page Page, req *Request) (*Response, 
 // An error is an *Error.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 func (c *Client) SendRaw(ctx context.Context, page Page, body json.RawMessage) (*Response, error) {
+	req, e := readRaw(body)
+	if e != nil {
+		return nil, e
+	}
+	return c.post(ctx, page, body, req)
+}
+
+// readRaw reads what matters here of a body that is sent as it is. What the types have no room for is left to the platform to
+// judge.
+func readRaw(body json.RawMessage) (*Request, *Error) {
 	if wrong := wellFormed(body); wrong != "" {
 		return nil, refused(Problem{Message: wrong})
 	}
 	if _, _, ok := split(body); !ok {
 		return nil, refused(Problem{Message: "must be an object, not " + kindOf(body)})
 	}
-	// What the types have no room for is left to the platform to judge; what they have is what matters here.
 	var reader coder
 	reader.decoding = true
 	var req Request
 	reader.object(body, &req)
-	return c.post(ctx, page, body, &req)
+	return &req, nil
 }
 
 // validate returns nil for a request that may be sent.

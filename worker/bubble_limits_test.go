@@ -53,11 +53,16 @@ func inBubble(t *testing.T, test func(b *bubble)) {
 // work runs a worker for a time. It asks Redis seldom while nothing is due: each question costs real time.
 func (b *bubble) work(d time.Duration, cfg worker.Config) {
 	b.t.Helper()
+	b.send(d, cfg, b.sent)
+}
+
+func (b *bubble) send(d time.Duration, cfg worker.Config, sender worker.Sender) {
+	b.t.Helper()
 	cfg.Pages = map[string]sendapi.Page{"1001": {ID: "1001", Token: "t"}}
 	if cfg.Poll == 0 {
 		cfg.Poll = 10 * time.Second
 	}
-	w, err := worker.New(b.rdb, b.sent, cfg)
+	w, err := worker.New(b.rdb, sender, cfg)
 	require.NoError(b.t, err)
 	ctx, stop := context.WithTimeout(b.t.Context(), d)
 	defer stop()

@@ -31,7 +31,8 @@ type handler struct {
 	sendTimeout time.Duration
 	log         zerolog.Logger
 	observer    Observer
-	plain       bool // recipients in the log
+	plain       bool          // recipients in the log
+	grid, ahead time.Duration // see [pace.Ask]
 }
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
@@ -80,7 +81,9 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	}
 	asked := time.Now()
 	var err error
-	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{Route: d.route, Never: d.never, Suppress: h.suppressFor > 0})
+	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{
+		Route: d.route, Never: d.never, Suppress: h.suppressFor > 0, Grid: h.grid, Ahead: h.ahead,
+	})
 	h.observer.Waited(d.route.Line.Lane, time.Since(asked))
 	switch {
 	case err != nil:

@@ -132,6 +132,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Steady:          !cfg.Worker.Adaptive,
 		Margin:          cfg.Worker.Margin,
 		Concurrency:     cfg.Worker.Concurrency,
+		Batch:           cfg.Graph.Batch,
 		MaxAttempts:     cfg.Worker.MaxAttempts,
 		ShutdownTimeout: cfg.Worker.ShutdownTimeout,
 		OnUnknown:       producer.UnknownPolicy(cfg.Worker.OnUnknown),

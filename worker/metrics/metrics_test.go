@@ -22,6 +22,7 @@ import (
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/gateway"
 	"github.com/sendpace/sendpace/sendapi"
+	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/metrics"
 	"github.com/sendpace/sendpace/worker/pace"
 	"github.com/sendpace/sendpace/worker/redistest"
@@ -142,6 +143,28 @@ type answered struct {
 
 func (a answered) SendRaw(context.Context, sendapi.Page, json.RawMessage) (*sendapi.Response, error) {
 	return a.resp, a.err
+}
+
+// Batch answers so to each send.
+func (a answered) Batch(_ context.Context, _ sendapi.Page, sends []sendapi.BatchSend) ([]sendapi.BatchResult, error) {
+	results := make([]sendapi.BatchResult, len(sends))
+	for i := range results {
+		results[i] = sendapi.BatchResult{Response: a.resp, Err: a.err}
+	}
+	return results, nil
+}
+
+func TestTheSendsOfABatchAreCountedOneByOne(t *testing.T) {
+	t.Parallel()
+	w, _ := newWorker(t, metrics.Config{Pages: []string{"1001"}, PerPage: true})
+	batch, ok := w.Sender(answered{err: &sendapi.Error{Kind: sendapi.KindRateLimit, Code: 613}}).(worker.BatchSender)
+	require.True(t, ok)
+	results, err := batch.Batch(t.Context(), sendapi.Page{ID: "1001"}, make([]sendapi.BatchSend, 3))
+	require.NoError(t, err)
+	assert.Len(t, results, 3)
+	got := scrape(t, w.Handler())
+	assert.InDelta(t, 3, got[`sendpace_api_errors_total{code="613"}`], 0)
+	assert.InDelta(t, 3, got[`sendpace_api_call_duration_seconds_count{result="rate_limit"}`], 0)
 }
 
 func send(t testing.TB, w *metrics.Worker, page string, resp *sendapi.Response, err error) {

@@ -185,8 +185,13 @@ func (w *Worker) Stopped(scope string, hold bool) {
 	w.stops.WithLabelValues(scope, kind).Inc()
 }
 
-// Sender is next, with its calls counted.
-func (w *Worker) Sender(next worker.Sender) worker.Sender { return sender{next, w} }
+// Sender is next, with its sends counted: those of a batch one by one. It is a [worker.BatchSender] if next is.
+func (w *Worker) Sender(next worker.Sender) worker.Sender {
+	if b, ok := next.(worker.BatchSender); ok {
+		return batchSender{sender{next, w}, b}
+	}
+	return sender{next, w}
+}
 
 type sender struct {
 	worker.Sender
@@ -199,6 +204,21 @@ func (s sender) SendRaw(ctx context.Context, page sendapi.Page, body json.RawMes
 	resp, err := s.Sender.SendRaw(ctx, page, body)
 	s.w.called(page.ID, time.Since(began), resp, err)
 	return resp, err
+}
+
+type batchSender struct {
+	sender
+	next worker.BatchSender
+}
+
+// Batch counts the sends of a call.
+func (s batchSender) Batch(ctx context.Context, page sendapi.Page, sends []sendapi.BatchSend) ([]sendapi.BatchResult, error) {
+	began := time.Now()
+	results, err := s.next.Batch(ctx, page, sends)
+	for _, r := range results {
+		s.w.called(page.ID, time.Since(began), r.Response, r.Err)
+	}
+	return results, err
 }
 
 func (w *Worker) called(page string, took time.Duration, resp *sendapi.Response, err error) {

@@ -24,12 +24,13 @@ type Hand struct {
 	// Payload is the job, as it was enqueued.
 	Payload []byte
 
-	token string
-	page  string // of the line that it was taken from; empty: from no line
-	line  string // whose limits it is subject to
-	moved string // where it goes back to, if it was taken from no line, or not from one of its own
-	slot  int64  // us, 0: none
-	msg   message
+	token  string
+	page   string // of the line that it was taken from; empty: from no line
+	line   string // whose limits it is subject to
+	moved  string // where it goes back to, if it was taken from no line, or not from one of its own
+	slot   int64  // us, 0: none
+	leaves int64  // us, when it is to be sent
+	msg    message
 }
 
 // newHand reads what take handed out. With an error the hand has no message, and can only be settled.

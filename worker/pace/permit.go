@@ -55,6 +55,9 @@ type Ask struct {
 	Never bool
 	// Suppress is true if recipients that are suppressed are to be refused.
 	Suppress bool
+	// Grid and Ahead let messages leave together: at the first multiple of Grid, on Redis's clock, that is Ahead or more after the
+	// slot. The job is let go Ahead before that. Grid divides a second. 0 means that it leaves at its slot.
+	Grid, Ahead time.Duration
 }
 
 // Place tells the hand what its job is. A job that was taken from no line, or from one whose limits are not all that it is
@@ -89,21 +92,31 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 				return got, err
 			}
 		}
-		if !p.wait(ctx, h.slot-permitAhead.Microseconds()) {
+		h.leaves = onGrid(h.slot+a.Ahead.Microseconds(), a.Grid)
+		ready := h.leaves - a.Ahead.Microseconds()
+		if !p.wait(ctx, ready-permitAhead.Microseconds()) {
 			return stopping(ctx)
 		}
 		got, err := p.permit(ctx, h, a)
 		if err != nil || got.Verdict != Go {
 			return got, err
 		}
-		if !p.wait(ctx, h.slot) {
+		if !p.wait(ctx, ready) {
 			return stopping(ctx)
 		}
-		if time.Since(p.clock.at(h.slot)) <= p.cfg.Lead {
+		if time.Since(p.clock.at(h.leaves)) <= p.cfg.Lead {
 			return got, nil
 		}
 		h.slot = 0 // held up for so long that others have the time now
 	}
+}
+
+// onGrid is the first multiple of a grid from a time on.
+func onGrid(at int64, grid time.Duration) int64 {
+	if g := grid.Microseconds(); g > 0 {
+		return (at + g - 1) / g * g
+	}
+	return at
 }
 
 func stopping(ctx context.Context) (Permit, error) {
@@ -236,7 +249,7 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 // that left later than its slot, by a stall or over a new connection, or may have, where no answer of Redis was quick enough to tell.
 // A part of the margin is left for small delays, and half the lead for a Redis that is far away.
 func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
-	late := at.Sub(p.clock.at(h.slot)) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
+	late := at.Sub(p.clock.at(max(h.slot, h.leaves))) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
 	late += max(0, p.clock.doubt()-p.cfg.Lead/2)
 	if h.slot == 0 || late <= 0 {
 		return nil
