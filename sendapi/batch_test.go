@@ -333,7 +333,7 @@ func TestABatchOfBodiesAsTheyAre(t *testing.T) {
 	require.NoError(t, results[0].Err)
 	assert.Equal(t, "100", results[0].Response.RecipientID)
 	require.ErrorIs(t, results[1].Err, sendapi.KindInvalid)
-	assert.ErrorContains(t, results[1].Err, "must be an object, not a list")
+	assert.ErrorContains(t, results[1].Err, "must be an object, not an array")
 	require.NoError(t, results[2].Err)
 	accepted := srv.Accepted()
 	require.Len(t, accepted, 2)
