@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,7 @@ func (c *Client) Plan(ctx context.Context, spec Spec, audience *Audience) (*Plan
 	if spec.Weight == 0 {
 		spec.Weight = 1
 	}
+	spec.Template = bytes.TrimPrefix(spec.Template, []byte("\ufeff")) // some editors mark UTF-8 so
 	if err := errors.Join(spec.validate(time.Now()), c.checkPage(spec.PageID)); err != nil {
 		return nil, fmt.Errorf("broadcast: %w", err)
 	}
