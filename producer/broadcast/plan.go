@@ -44,8 +44,9 @@ type Plan struct {
 	media    bool
 }
 
-// Forecast is how a broadcast goes if its page is sent at the configured pace from now on: without pauses, retries and messages of
-// the realtime lane, and with the part of the pace that other broadcasts leave it.
+// Forecast is how a broadcast goes if its page is sent at the configured pace from now on: without pauses, retries, messages of the
+// realtime lane and rates that the page has for a time, and with the part of the pace that other broadcasts leave it, as if these sent
+// at any time of the day.
 type Forecast struct {
 	// Interval is the time from one of the page's bulk messages to the next: the pace of its lane, and of audio or video where the
 	// message has some, or what its daily budget allows if that is slower. Zero as long as no worker has set the pace: nothing else
