@@ -19,8 +19,8 @@
 -- ARGV[7] how many jobs may wait in the line; 0: any number
 -- ARGV[8] how long the jobs in the line may take, us; 0: any time
 --
--- Returns {'stored', id}      the job is stored: by this call, or by an earlier try of it whose answer was lost
---         {'repeat', id}      the key stands for that other job; nothing was written
+-- Returns id                  ARGV[2]: the job is stored, by this call or by an earlier try of it whose answer was lost
+--                             another one: the key stands for that other job; nothing was written
 --         {'cancelled'}       the job's broadcast was cancelled; nothing was written
 --         {'full', waiting, us}  so many wait in the line and take so long, 0 if that was not asked; nothing was written
 --
@@ -46,11 +46,11 @@ end
 if KEYS[9] then
   local first = redis.call('GET', KEYS[9])
   if first then
-    return {first == ARGV[2] and 'stored' or 'repeat', first}
+    return first
   end
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {'stored', ARGV[2]}
+  return ARGV[2]
 end
 if KEYS[6] ~= KEYS[3] and redis.call('HGET', KEYS[6], 'state') == 'cancelled' then
   return {'cancelled'}
@@ -79,4 +79,4 @@ redis.call('HINCRBY', KEYS[3], ARGV[5] .. ':accepted', 1)
 if KEYS[6] ~= KEYS[3] then
   redis.call('HINCRBY', KEYS[6], 'accepted', 1)
 end
-return {'stored', ARGV[2]}
+return ARGV[2]

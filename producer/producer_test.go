@@ -354,9 +354,9 @@ func FuzzParseJob(f *testing.F) {
 }
 
 // BenchmarkEnqueue compares one job at a time, and many at once, with asynq's own client, in turns of a hundred calls: x-asynq is
-// the cost of a job beside that of a bare task, in medians of a call's time, so that what else the machine does counts little. The
-// turns matter: of one call each, runs gave 1.24 to 1.45, of a hundred 1.14 to 1.2 and once 1.34, without a change of the code. Our
-// calls have a deadline, as those of an application should.
+// the cost of a job beside that of a bare task, in medians of a call's time, so that what else the machine does counts little. On an
+// idle machine one job was at 1.09 to 1.21, whether turns had 1, 10 or 100 calls. Our calls have a deadline that the client heeds;
+// with a client that does not, one job is at 1.6 to 1.9, for the goroutine that keeps the deadline in its place.
 func BenchmarkEnqueue(b *testing.B) {
 	rdb := redis.NewClient(&redis.Options{Addr: redistest.Server(b), ContextTimeoutEnabled: true})
 	b.Cleanup(func() { _ = rdb.Close() })

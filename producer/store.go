@@ -201,15 +201,14 @@ func wholeSecond(t time.Time) time.Time {
 
 // receipt reads what enqueue.lua answered to a call.
 func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
+	if id, ok := cmd.Val().(string); ok {
+		return Receipt{ID: id, Line: c.line, Repeat: id != c.id}, nil
+	}
 	answer, err := cmd.StringSlice()
 	if err != nil {
 		return Receipt{}, fmt.Errorf("enqueue: %w", err)
 	}
 	switch {
-	case len(answer) == 2 && answer[0] == "stored":
-		return Receipt{ID: c.id, Line: c.line}, nil
-	case len(answer) == 2 && answer[0] == "repeat":
-		return Receipt{ID: answer[1], Line: c.line, Repeat: true}, nil
 	case len(answer) == 1 && answer[0] == "cancelled":
 		return Receipt{}, sendapi.Problems{cancelledProblem}
 	case len(answer) == 3 && answer[0] == "full":

@@ -160,7 +160,7 @@ func TestBroadcastsThatCannotStart(t *testing.T) {
 	assert.Equal(t, "sendpace: 2 rows have problems\n  correct the rows, or leave them out with --skip-bad; nothing was stored\n", got.err)
 	for people, want := range map[string]string{
 		"recipient,name\n1,Ann\n":         "broadcast: audience: the template has {{.first_name}}, but there is no column first_name; ",
-		"id,first_name\n1,Ann\n":          "broadcast: audience: there is no column recipient (or psid); the columns are id, first_name",
+		"id,first_name\n1,Ann\n":          "broadcast: audience: there is no column recipient (or psid); the columns are \"id, first_name\"",
 		"recipient,first_name\n":          "sendpace: nobody is left in the audience",
 		"recipient,first_name\n1,\"Ann\n": "broadcast: audience: row 2: a quoted value does not end",
 	} {

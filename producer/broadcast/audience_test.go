@@ -99,8 +99,13 @@ func TestBadCSVs(t *testing.T) {
 		"":                                  "audience: empty; the first line names the columns, one of them recipient",
 		"\ufeff":                            "audience: empty; the first line names the columns, one of them recipient",
 		utf16:                               "audience: this is UTF-16; save it as UTF-8",
-		"id,name,city\n":                    "audience: there is no column recipient (or psid); the columns are id, name, city",
-		"recipient,name\n":                  "audience: the template has {{.city}}, but there is no column city; the columns are recipient, name",
+		"id,name,city\n":                    "audience: there is no column recipient (or psid); the columns are \"id, name, city\"",
+		"recipient,name\n":                  "audience: the template has {{.city}}, but there is no column city; the columns are \"recipient, name\"",
+		"r\x00e\x00c\x00":                   "audience: this is UTF-16; save it as UTF-8",
+		"\x00r\x00e\x00c":                   "audience: this is UTF-16; save it as UTF-8",
+		"recipient,name,city\r1,a,b\r":      "audience: its lines end in CR alone; save it with LF or CRLF",
+		`{"recipient":"1"}` + "\n":          "audience: this is NDJSON, not CSV",
+		"recipient\x1b[31m,name\n":          `the columns are "recipient\x1b[31m, name"`,
 		"recipient,name,city,name\n":        `audience: the column "name" is there twice`,
 		"recipient,n\xe9,city\n":            "audience: not UTF-8; save the file as UTF-8",
 		"recipient,\"name\n":                "audience: header: a quoted value does not end",
@@ -132,7 +137,8 @@ func TestReadNDJSON(t *testing.T) {
 	assert.Equal(t, []readRow{
 		{1, `1|Ann "A"|`}, {2, "blank"}, {3, "12345678901234567|7.50|true"}, {4, "12345678901234567||"},
 		{5, "error: there is no recipient (or psid)"}, {6, "error: name: must be a string, a number, true or false"},
-		{7, "error: recipient: must be a string, a number, true or false"}, {8, object}, {9, object}, {10, object},
+		{7, "error: recipient: must be a string, a number, true or false"}, {8, object},
+		{9, "error: a list; write one JSON object a line, and nothing around them"}, {10, object},
 		{11, "error: not UTF-8; save the file as UTF-8"}, {12, "error: longer than 65536 bytes"}, {13, "9|é\n|"},
 	}, got)
 	got, err = readAll(FormatNDJSON, "")

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,8 +44,9 @@ type Plan struct {
 	media    bool
 }
 
-// Forecast is how a broadcast goes if its page is sent at the configured pace from now on: without pauses, retries and messages of
-// the realtime lane, and with the part of the pace that other broadcasts leave it.
+// Forecast is how a broadcast goes if its page is sent at the configured pace from now on: without pauses, retries, messages of the
+// realtime lane and rates that the page has for a time, and with the part of the pace that other broadcasts leave it, as if these sent
+// at any time of the day.
 type Forecast struct {
 	// Interval is the time from one of the page's bulk messages to the next: the pace of its lane, and of audio or video where the
 	// message has some, or what its daily budget allows if that is slower. Zero as long as no worker has set the pace: nothing else
@@ -68,6 +70,7 @@ func (c *Client) Plan(ctx context.Context, spec Spec, audience *Audience) (*Plan
 	if spec.Weight == 0 {
 		spec.Weight = 1
 	}
+	spec.Template = bytes.TrimPrefix(spec.Template, []byte("\ufeff")) // some editors mark UTF-8 so
 	if err := errors.Join(spec.validate(time.Now()), c.checkPage(spec.PageID)); err != nil {
 		return nil, fmt.Errorf("broadcast: %w", err)
 	}

@@ -64,11 +64,12 @@ func (r *recordReader) next(buf []byte) ([]byte, error) {
 	}
 }
 
-// mark passes over a byte order mark.
+// mark passes over a byte order mark. UTF-16 without one has a zero byte in each of the first signs, which no name of a column and no
+// JSON has.
 func (r *recordReader) mark() error {
 	head, err := r.in.Peek(3)
 	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")), bytes.IndexByte(head, 0) >= 0:
 		return errUTF16
 	case string(head) == "\ufeff":
 		r.read = 3

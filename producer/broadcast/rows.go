@@ -16,7 +16,11 @@ const (
 	keyPSID      = "psid"
 )
 
-var errUTF8 = errors.New("not UTF-8; save the file as UTF-8")
+var (
+	errUTF8   = errors.New("not UTF-8; save the file as UTF-8")
+	errCR     = errors.New("its lines end in CR alone; save it with LF or CRLF")
+	errNDJSON = errors.New("this is NDJSON, not CSV")
+)
 
 // csvParser reads the rows of a CSV.
 type csvParser struct {
@@ -35,8 +39,13 @@ func newCSVParser(header []byte, fields []string) (*csvParser, error) {
 			p.comma = c
 		}
 	}
-	if !utf8.Valid(header) {
+	switch {
+	case !utf8.Valid(header):
 		return nil, errUTF8
+	case bytes.IndexByte(header, '\r') >= 0:
+		return nil, errCR
+	case bytes.HasPrefix(header, []byte("{")):
+		return nil, errNDJSON
 	}
 	names, err := splitCSV(header, p.comma, nil)
 	if err != nil {
@@ -64,11 +73,11 @@ func (p *csvParser) missing(names, fields []string) error {
 	const shown = 20
 	has := strings.Join(names[:min(len(names), shown)], ", ")
 	if p.recipient < 0 {
-		return fmt.Errorf("there is no column recipient (or psid); the columns are %s", has)
+		return fmt.Errorf("there is no column recipient (or psid); the columns are %q", has)
 	}
 	for i, f := range fields {
 		if !slices.Contains(p.places, i) {
-			return fmt.Errorf("the template has {{.%s}}, but there is no column %s; the columns are %s", f, f, has)
+			return fmt.Errorf("the template has {{.%s}}, but there is no column %s; the columns are %q", f, f, has)
 		}
 	}
 	return nil
@@ -148,6 +157,9 @@ type ndjsonParser struct{ fields []string }
 func (p ndjsonParser) parse(record []byte) (row, error) {
 	if !utf8.Valid(record) {
 		return row{}, errUTF8
+	}
+	if record[0] == '[' {
+		return row{}, errors.New("a list; write one JSON object a line, and nothing around them")
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil || members == nil {

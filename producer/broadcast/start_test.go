@@ -246,7 +246,9 @@ func TestBadSpecsAreRefused(t *testing.T) {
 		_, err := c.Plan(t.Context(), spec, csvOf(people(1)))
 		assert.ErrorContains(t, err, want)
 	}
-	plan, err := c.Plan(t.Context(), saleSpec(), csvOf("recipient,first_name,order\n"))
+	marked := saleSpec()
+	marked.Template = append([]byte("\ufeff"), marked.Template...)
+	plan, err := c.Plan(t.Context(), marked, csvOf("recipient,first_name,order\n"))
 	require.NoError(t, err)
 	_, err = c.Start(t.Context(), plan)
 	assert.EqualError(t, err, "broadcast sale: nobody is left in the audience")
@@ -350,6 +352,34 @@ func TestTwoAtOnceStoreOneBroadcast(t *testing.T) {
 		assert.Equal(t, "testing", rdb.HGet(t.Context(), keys.Broadcast("sale"), "state").Val())
 		assert.Equal(t, "150", rdb.HGet(t.Context(), keys.Broadcast("sale"), "test").Val())
 	})
+}
+
+// Interrupted as its rows are checked, nothing is stored; as they are stored, what is stored has its cursor. A call that is let be goes on.
+func TestInterruptedAsItIsCheckedAndStored(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Server(t))
+	try := func(stage broadcast.Stage) error {
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		c, err := broadcast.New(rdb, broadcast.Config{OnProgress: func(p broadcast.Progress) {
+			if p.Stage == stage {
+				interrupt()
+			}
+		}})
+		require.NoError(t, err)
+		plan, err := c.Plan(ctx, saleSpec(), csvOf(people(3000)))
+		if err == nil {
+			_, err = c.Start(ctx, plan)
+		}
+		return err
+	}
+	require.ErrorIs(t, try(broadcast.StageCheck), context.Canceled)
+	assert.Empty(t, rdb.Keys(t.Context(), "*").Val())
+	require.ErrorIs(t, try(broadcast.StageLoad), context.Canceled)
+	assert.Equal(t, []any{"loading", "501", "500"}, rdb.HMGet(t.Context(), keys.Broadcast("sale"), "state", "loaded", "accepted").Val())
+	require.NoError(t, try(""))
+	assert.Equal(t, "running", rdb.HGet(t.Context(), keys.Broadcast("sale"), "state").Val())
+	onceEach(t, rdb, 3000)
 }
 
 // What the first start has chosen holds for those that go on with it: otherwise the test share would never be complete.

@@ -34,6 +34,7 @@ func TestParseWindow(t *testing.T) {
 		"09:60-20:00": "write it as 09:00-20:30",
 		"09:00-24:30": "is no time of the day",
 		"09:00-09:00": "it never opens",
+		"00:00-00:00": "it never opens; for the whole day leave it out",
 		"24:00-09:00": "it never opens",
 	} {
 		_, err := ParseWindow(clock, "UTC")
