@@ -73,6 +73,7 @@ func show(v any) string {
 
 var fields = []field[Config]{
 	key("redis.url", func(c *Config) *Secret { return &c.Redis.URL }, redisURL),
+	key("redis.shards", func(c *Config) *int { return &c.Redis.Shards }, between(1, 64)),
 	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
 	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),

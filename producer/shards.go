@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the scripts are files, so that they read and test as Lua
 	"errors"
@@ -115,42 +116,73 @@ func readShards(ctx context.Context, rdb redis.UniversalClient, queue string) (S
 // What the old queues have beside that stays there, and is seen again only when the number is what it was: archived jobs and
 // outcomes, job keys, counts, broadcasts that have ended, suppressed recipients; and pauses and holds, which no longer stop anything.
 func SetShards(ctx context.Context, rdb redis.UniversalClient, s Shards) error {
-	old, state, err := readShards(ctx, rdb, s.Queue)
-	if err != nil {
-		return err
-	}
-	was, is := strconv.Itoa(old.Count), strconv.Itoa(max(1, s.Count))
 	c := change{rdb: rdb, key: rediskeys.Keys{Queue: s.Queue}.Shards()}
-	switch moving := was + ">" + is; {
-	case was == is && (state == "" || state == is):
-		return nil
-	case was == is: // an earlier change was broken off
-		return errors.Join(c.open(ctx, old), c.swap(ctx, state, is))
-	default:
-		if err := c.swap(ctx, state, moving); err != nil {
+	for range 10 { // as often as other workers may be faster
+		if err := c.make(ctx, s); !errors.Is(err, errLost) {
 			return err
 		}
-		if err := c.close(ctx, old, s); err != nil {
-			return errors.Join(err, c.open(ctx, old), c.swap(ctx, moving, was))
-		}
-		return errors.Join(c.open(ctx, s), c.swap(ctx, moving, is))
 	}
+	return fmt.Errorf("%w: other workers are changing it; start again", ErrShards)
 }
 
-// change is one of the number of shards.
+// change is one of the number of shards. It goes from "<old>" to "<old>><new>", then the old queues are closed, and then it goes to
+// "<new>"; or where they cannot be, to "<old>><old>", and when they are open again to "<old>". Whoever finds it half done can go on or
+// take it back.
 type change struct {
 	rdb redis.UniversalClient
 	key string
 }
 
-// swap goes from one step to the next, unless another process was faster.
+// errLost means that another process has taken a step.
+var errLost = errors.New("another step was taken")
+
+func (c change) make(ctx context.Context, s Shards) error {
+	old, state, err := readShards(ctx, c.rdb, s.Queue)
+	if err != nil {
+		return err
+	}
+	was, is := strconv.Itoa(old.Count), strconv.Itoa(max(1, s.Count))
+	moving := was + ">" + is
+	switch {
+	case was != is:
+	case state == "" || state == is:
+		return nil
+	default: // an earlier change was broken off
+		return c.takeBack(ctx, old, state)
+	}
+	if err := c.swap(ctx, state, moving); err != nil {
+		return err
+	}
+	if err := c.close(ctx, old, s); err != nil {
+		return cmp.Or(c.takeBack(ctx, old, moving), err)
+	}
+	if err := c.open(ctx, s); err != nil {
+		return err
+	}
+	return c.swap(ctx, moving, is)
+}
+
+// takeBack makes the number what it was.
+func (c change) takeBack(ctx context.Context, old Shards, state string) error {
+	was := strconv.Itoa(old.Count)
+	back := was + ">" + was
+	if err := c.swap(ctx, state, back); err != nil {
+		return err
+	}
+	if err := c.open(ctx, old); err != nil {
+		return err
+	}
+	return c.swap(ctx, back, was)
+}
+
+// swap takes a step, unless another process was faster.
 func (c change) swap(ctx context.Context, from, to string) error {
 	ok, err := swapScript.Run(ctx, c.rdb, []string{c.key}, from, to).Bool()
 	switch {
 	case err != nil:
 		return fmt.Errorf("shards: %w", err)
 	case !ok:
-		return fmt.Errorf("%w: another worker is changing it; start again", ErrShards)
+		return errLost
 	}
 	return nil
 }
@@ -159,8 +191,8 @@ func (c change) swap(ctx context.Context, from, to string) error {
 func (c change) close(ctx context.Context, old, next Shards) error {
 	for _, k := range old.keys() {
 		found, err := closeScript.Run(ctx, c.rdb, []string{
-			k.Closed(), k.Pending(), k.Active(), k.Groups(), k.Scheduled(), k.Retry(), k.Workers(),
-		}, workerSilence.Microseconds()).Text()
+			k.Closed(), k.Pending(), k.Active(), k.Scheduled(), k.Retry(), k.Groups(), k.Workers(),
+		}, workerSilence.Microseconds(), k.Line("")).Text()
 		switch {
 		case err != nil:
 			return fmt.Errorf("shards: %w", err)

@@ -55,8 +55,8 @@ func (w *Worker) spread() producer.Shards {
 	return producer.Shards{Queue: w.cfg.Queue, Count: w.cfg.Shards}
 }
 
-// join makes the worker one of the fleet, and sees to the fleet's limits. It gives its first sign of life before it makes sure of the
-// number of shards: from then on nobody changes that.
+// join makes the worker one of the fleet, and sees to the fleet's limits. Once it has given a sign of life nobody changes the number of
+// shards: what it is then, it stays.
 func (w *Worker) join(ctx context.Context) error {
 	if err := producer.SetShards(ctx, w.rdb, w.spread()); err != nil {
 		return fmt.Errorf("worker: %w", err)
@@ -66,11 +66,8 @@ func (w *Worker) join(ctx context.Context) error {
 			return fmt.Errorf("worker: %w", err)
 		}
 	}
-	switch now, err := producer.ReadShards(ctx, w.rdb, w.cfg.Queue); {
-	case err != nil:
+	if err := producer.SetShards(ctx, w.rdb, w.spread()); err != nil {
 		return fmt.Errorf("worker: %w", err)
-	case now != w.spread():
-		return fmt.Errorf("worker: %w: another worker has just made them %d; start again", producer.ErrShards, now.Count)
 	}
 	if err := w.setRates(ctx, nil); err != nil {
 		return err
