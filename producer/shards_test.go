@@ -312,7 +312,8 @@ func TestDeadJobsOfAllShardsAreInTheOrderOfTheirEnds(t *testing.T) {
 			assert.Equal(t, want, got)
 			slices.Reverse(want)
 		}
-		for job := range p.Dead(bg, true, nil) {
+		for job, err := range p.Dead(bg, true, nil) {
+			require.NoError(t, err)
 			assert.Equal(t, "job7", job.JobID)
 			break
 		}
