@@ -230,7 +230,7 @@ func (p *Producer) Archived(ctx context.Context, count int) ([]Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	var all []Outcome
+	all := []Outcome{}
 	for _, s := range sp.shards {
 		found, err := s.newestArchived(ctx, count)
 		if err != nil {
