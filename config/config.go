@@ -35,6 +35,9 @@ type Redis struct {
 	// URL is the address in one of the forms of ParseRedis. It may hold a password, so it prints as [secret];
 	// a RedisAddress prints without the password.
 	URL Secret
+	// Shards is over how many queues the workers spread the pages, so that the masters of a cluster share the load. All workers of a
+	// fleet must have the same.
+	Shards int
 }
 
 // Graph is the section graph.
@@ -152,7 +155,7 @@ type Gateway struct {
 // Default returns the configuration that applies if nothing is said.
 func Default() *Config {
 	return &Config{
-		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379")},
+		Redis:    Redis{URL: NewSecret("redis://127.0.0.1:6379"), Shards: 1},
 		Graph:    Graph{BaseURL: "https://graph.facebook.com", Version: "v26.0", Batch: 1},
 		Defaults: Rates{Rate: 30, BulkRate: 0.9, MediaRate: 10, RepliesPerHour: 750, ThreadInterval: 250 * time.Millisecond},
 		Worker: Worker{

@@ -7,6 +7,7 @@
 //
 //	key                        default                     meaning
 //	redis.url                  redis://127.0.0.1:6379      where the queue lives
+//	redis.shards               1                           queues that the workers spread the pages over, 1 to 64
 //	graph.base_url             https://graph.facebook.com  where messages are sent to
 //	graph.version              v26.0                       Graph API version
 //	graph.batch                1                           messages of a page that may share a call

@@ -73,6 +73,7 @@ func show(v any) string {
 
 var fields = []field[Config]{
 	key("redis.url", func(c *Config) *Secret { return &c.Redis.URL }, redisURL),
+	key("redis.shards", func(c *Config) *int { return &c.Redis.Shards }, between(1, 64)),
 	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
 	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
 	key("graph.batch", func(c *Config) *int { return &c.Graph.Batch }, between(1, 50)),

@@ -2,6 +2,8 @@ package producer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -87,18 +89,40 @@ func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
 	return true
 }
 
-// storeAll stores jobs in one round trip. The first call brings the script along, in case that Redis does not have it.
+// storeAll stores jobs in one round trip, to each master of a cluster.
 func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
+	results := p.spread.Load().storeAll(ctx, jobs)
+	closed := func(r Result) bool { return errors.Is(r.Err, errClosed) }
+	if !slices.ContainsFunc(results, closed) {
+		return results
+	}
+	now, err := p.read(ctx)
+	for i, r := range results {
+		switch {
+		case !closed(r):
+		case err != nil:
+			results[i].Err = fmt.Errorf("enqueue: %w", err)
+		default:
+			results[i].Receipt, results[i].Err = now.of(jobs[i].job.PageID).store(ctx, jobs[i])
+		}
+	}
+	return results
+}
+
+// storeAll stores jobs, each in the shard of its page. The first call to a shard brings the script along, in case that its Redis does
+// not have it.
+func (sp *spread) storeAll(ctx context.Context, jobs []checked) []Result {
 	results, calls := make([]Result, len(jobs)), make([]storeCall, len(jobs))
 	cmds := make([]*redis.Cmd, len(jobs))
-	pipe := p.rdb.Pipeline()
+	pipe, met := sp.rdb.Pipeline(), map[*shard]bool{}
 	for i, c := range jobs {
-		if calls[i], results[i].Err = p.encode(ctx, c); results[i].Err != nil {
+		s := sp.of(c.job.PageID)
+		if calls[i], results[i].Err = s.encode(ctx, c); results[i].Err != nil {
 			continue
 		}
 		run := enqueueScript.EvalSha
-		if pipe.Len() == 0 {
-			run = enqueueScript.Eval
+		if !met[s] {
+			run, met[s] = enqueueScript.Eval, true
 		}
 		cmds[i] = run(ctx, pipe, calls[i].keys, calls[i].args...)
 	}
@@ -108,9 +132,9 @@ func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
 			continue
 		}
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
-			cmds[i] = enqueueScript.Run(ctx, p.rdb, call.keys, call.args...)
+			cmds[i] = enqueueScript.Run(ctx, sp.rdb, call.keys, call.args...)
 		}
-		results[i].Receipt, results[i].Err = p.receipt(call, cmds[i])
+		results[i].Receipt, results[i].Err = sp.of(jobs[i].job.PageID).receipt(call, cmds[i])
 	}
 	return results
 }

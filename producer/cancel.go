@@ -55,19 +55,17 @@ type CancelCount struct {
 	InHand int
 }
 
-// Cancel ends a job that has not been sent. It works wherever the job waits: in a line, for its time, or to be retried. Its key
-// goes on standing for it.
-func (p *Producer) Cancel(ctx context.Context, id string) (CancelResult, error) {
+func (s *shard) cancel(ctx context.Context, id string) (CancelResult, error) {
 	for range cancelTries {
-		tasks, err := p.readTasks(ctx, []string{id})
+		tasks, err := s.readTasks(ctx, []string{id})
 		if err != nil || len(tasks) == 0 {
 			return CancelNotFound, err
 		}
-		call, err := p.cancelCall(tasks[0])
+		call, err := s.cancelCall(tasks[0])
 		if err != nil {
 			return "", err
 		}
-		result, err := cancelScript.Run(ctx, p.rdb, call.keys, call.args...).Text()
+		result, err := cancelScript.Run(ctx, s.rdb, call.keys, call.args...).Text()
 		if err != nil {
 			return "", fmt.Errorf("cancel %s: %w", id, err)
 		}
@@ -78,38 +76,32 @@ func (p *Producer) Cancel(ctx context.Context, id string) (CancelResult, error) 
 	return "", fmt.Errorf("cancel %s: it changed %d times in a row; try again", id, cancelTries)
 }
 
-// CancelKey cancels the job that a page's key stands for.
-func (p *Producer) CancelKey(ctx context.Context, page, key string) (CancelResult, error) {
-	id, err := p.rdb.Get(ctx, p.jobKey(page, key)).Result()
+func (s *shard) cancelKey(ctx context.Context, page, key string) (CancelResult, error) {
+	id, err := s.rdb.Get(ctx, s.jobKey(page, key)).Result()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return CancelNotFound, nil
 	case err != nil:
 		return "", fmt.Errorf("cancel key %q of page %s: %w", key, page, err)
 	}
-	return p.Cancel(ctx, id)
+	return s.cancel(ctx, id)
 }
 
-// CancelPage cancels all jobs of a page. It works in small steps, so that sending goes on meanwhile; a job that is enqueued
-// while it runs may be cancelled or not. Called again, it goes on where an error stopped it.
-func (p *Producer) CancelPage(ctx context.Context, page string) (CancelCount, error) {
-	c := p.canceller(func(t task) bool { return t.page == page })
+func (s *shard) cancelPage(ctx context.Context, page string) (CancelCount, error) {
+	c := s.canceller(func(t task) bool { return t.page == page })
 	err := c.passes(ctx, func(l Line, ok bool) bool { return ok && l.PageID == page })
 	return c.count, err
 }
 
-// CancelBroadcast cancels all jobs of a broadcast; only those of one page, if page is not empty. It works as
-// [Producer.CancelPage] does. Those of its own lines come first. Lines that it shares with other jobs, which may be long, are looked
-// through only if its counts tell that it has more.
-func (p *Producer) CancelBroadcast(ctx context.Context, id, page string) (CancelCount, error) {
-	c := p.canceller(func(t task) bool { return t.job.Broadcast == id && (page == "" || t.page == page) })
+func (s *shard) cancelBroadcast(ctx context.Context, id, page string) (CancelCount, error) {
+	c := s.canceller(func(t task) bool { return t.job.Broadcast == id && (page == "" || t.page == page) })
 	err := c.passes(ctx, func(l Line, ok bool) bool {
 		return ok && (page == "" || l.PageID == page) && (l.Broadcast == id || l.Lane == LaneBulk && l.Side != "")
 	})
 	if err != nil {
 		return c.count, err
 	}
-	if all, err := p.allAsked(ctx, id, len(c.asked)); err != nil || all {
+	if all, err := s.allAsked(ctx, id, len(c.asked)); err != nil || all {
 		return c.count, err
 	}
 	err = c.passes(ctx, func(l Line, ok bool) bool { return page == "" || ok && l.PageID == page })
@@ -118,8 +110,8 @@ func (p *Producer) CancelBroadcast(ctx context.Context, id, page string) (Cancel
 
 // allAsked is true if a broadcast that was made from an audience has no more open jobs than were asked to end. The counts of
 // others do not have what another program enqueued.
-func (p *Producer) allAsked(ctx context.Context, id string, asked int) (bool, error) {
-	got, err := p.rdb.HMGet(ctx, p.keys.Broadcast(id), "page", "accepted",
+func (s *shard) allAsked(ctx context.Context, id string, asked int) (bool, error) {
+	got, err := s.rdb.HMGet(ctx, s.keys.Broadcast(id), "page", "accepted",
 		string(Sent), string(Failed), string(Expired), string(Cancelled), string(Unknown)).Result()
 	if err != nil {
 		return false, fmt.Errorf("cancel broadcast %s: %w", id, err)
@@ -136,13 +128,13 @@ func (p *Producer) allAsked(ctx context.Context, id string, asked int) (bool, er
 }
 
 // canceller makes one for the jobs that are wanted.
-func (p *Producer) canceller(wanted func(task) bool) *canceller {
-	return &canceller{p: p, wanted: wanted, asked: map[string]bool{}}
+func (s *shard) canceller(wanted func(task) bool) *canceller {
+	return &canceller{s: s, wanted: wanted, asked: map[string]bool{}}
 }
 
 // canceller cancels those jobs of asynq's collections that are wanted.
 type canceller struct {
-	p      *Producer
+	s      *shard
 	wanted func(task) bool
 	count  CancelCount
 	asked  map[string]bool // jobs in hand that are counted
@@ -151,10 +143,10 @@ type canceller struct {
 // passes looks through some of the lines, and all other places, until it finds no more: jobs move while it looks. in says which
 // lines; ok is false for a group that is none.
 func (c *canceller) passes(ctx context.Context, in func(l Line, ok bool) bool) error {
-	k := c.p.keys
+	k := c.s.keys
 	for range cancelPasses {
 		before := c.count
-		groups, err := c.p.rdb.SMembers(ctx, k.Groups()).Result()
+		groups, err := c.s.rdb.SMembers(ctx, k.Groups()).Result()
 		for _, group := range groups {
 			if in(ParseLine(group)) {
 				err = errors.Join(err, c.zset(ctx, k.Line(group)))
@@ -176,7 +168,7 @@ func (c *canceller) passes(ctx context.Context, in func(l Line, ok bool) bool) e
 func (c *canceller) zset(ctx context.Context, key string) error {
 	var cursor uint64
 	for {
-		found, next, err := c.p.rdb.ZScan(ctx, key, cursor, "", cancelChunk).Result()
+		found, next, err := c.s.rdb.ZScan(ctx, key, cursor, "", cancelChunk).Result()
 		if err != nil {
 			return err
 		}
@@ -194,7 +186,7 @@ func (c *canceller) zset(ctx context.Context, key string) error {
 // list goes through a list, from its end, where tasks leave. It may miss some while others leave; there is another pass.
 func (c *canceller) list(ctx context.Context, key string) error {
 	for start := int64(0); ; start += cancelChunk {
-		ids, err := c.p.rdb.LRange(ctx, key, -start-cancelChunk, -start-1).Result()
+		ids, err := c.s.rdb.LRange(ctx, key, -start-cancelChunk, -start-1).Result()
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -206,18 +198,18 @@ func (c *canceller) list(ctx context.Context, key string) error {
 
 // cancel makes two round trips for up to a chunk of jobs.
 func (c *canceller) cancel(ctx context.Context, ids []string) error {
-	tasks, err := c.p.readTasks(ctx, ids)
+	tasks, err := c.s.readTasks(ctx, ids)
 	if err != nil {
 		return err
 	}
-	pipe := c.p.rdb.Pipeline()
+	pipe := c.s.rdb.Pipeline()
 	var cancelled []string
 	var cmds []*redis.Cmd
 	for _, t := range tasks {
 		if !c.wanted(t) {
 			continue
 		}
-		call, err := c.p.cancelCall(t)
+		call, err := c.s.cancelCall(t)
 		if err != nil {
 			return err
 		}
@@ -267,14 +259,14 @@ type task struct {
 }
 
 // readTasks reads tasks. Those that are gone are left out.
-func (p *Producer) readTasks(ctx context.Context, ids []string) ([]task, error) {
+func (s *shard) readTasks(ctx context.Context, ids []string) ([]task, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	pipe := p.rdb.Pipeline()
+	pipe := s.rdb.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(ids))
 	for i, id := range ids {
-		cmds[i] = pipe.HMGet(ctx, p.keys.Task(id), "msg", "mark", "step", "ids", "resent", "result", "group", "line")
+		cmds[i] = pipe.HMGet(ctx, s.keys.Task(id), "msg", "mark", "step", "ids", "resent", "result", "group", "line")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read tasks: %w", err)
@@ -340,7 +332,7 @@ func (t task) outcome() (Outcome, error) {
 }
 
 // cancelCall puts together what cancel.lua needs.
-func (p *Producer) cancelCall(t task) (scriptCall, error) {
+func (s *shard) cancelCall(t task) (scriptCall, error) {
 	o, err := t.outcome()
 	if err != nil {
 		return scriptCall{}, fmt.Errorf("cancel %s: its progress cannot be read: %w", t.id, err)
@@ -358,14 +350,14 @@ func (p *Producer) cancelCall(t task) (scriptCall, error) {
 	if t.m.retention > 0 {
 		until = time.Now().Add(t.m.retention).Unix()
 	}
-	k := p.keys
+	k := s.keys
 	call := scriptCall{
 		keys: []string{
 			k.Task(t.id), k.Groups(), k.Pending(), k.Scheduled(), k.Retry(), k.Completed(), k.Due(), k.Busy(), k.Outcomes(),
-			p.broadcastKey(t.job), k.Stream(), k.Parked(t.page, t.to),
+			s.broadcastKey(t.job), k.Stream(), k.Parked(t.page, t.to),
 		},
 		args: append([]any{
-			t.id, k.Task(""), k.Line(""), t.page, t.to, string(o.Kind), record, result, p.cfg.StreamLength, until,
+			t.id, k.Task(""), k.Line(""), t.page, t.to, string(o.Kind), record, result, s.cfg.StreamLength, until,
 			completed(text(t.fields[0]), o.EndedAt),
 		}, t.fields...),
 	}

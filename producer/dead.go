@@ -21,19 +21,17 @@ type DeadJob struct {
 	ReplayedAs string `json:"replayed_as,omitempty"`
 }
 
-// Dead are the dead jobs that are kept and wanted, the oldest first, or the newest: those of asynq's archive (10,000, for 90 days) and
-// those that the stream of outcomes has. wanted sees an outcome without its job; nil wants all. A job that was taken out of the
-// archive in order to run again is not dead. What is kept is read before the first one is yielded; an error is yielded last.
-func (p *Producer) Dead(ctx context.Context, newestFirst bool, wanted func(Outcome) bool) iter.Seq2[DeadJob, error] {
+// dead are those of the shard.
+func (s *shard) dead(ctx context.Context, newestFirst bool, wanted func(Outcome) bool) iter.Seq2[DeadJob, error] {
 	return func(yield func(DeadJob, error) bool) {
-		refs, err := p.deadRefs(ctx, wanted)
+		refs, err := s.deadRefs(ctx, wanted)
 		if newestFirst {
 			slices.Reverse(refs)
 		}
 		for chunk := range slices.Chunk(refs, cancelChunk) {
 			var jobs []DeadJob
 			if err == nil {
-				jobs, err = p.deadJobs(ctx, chunk)
+				jobs, err = s.deadJobs(ctx, chunk)
 			}
 			for _, job := range jobs {
 				if !yield(job, nil) {
@@ -47,13 +45,13 @@ func (p *Producer) Dead(ctx context.Context, newestFirst bool, wanted func(Outco
 	}
 }
 
-// Archived are the newest jobs of asynq's archive, up to count: those that failed last.
-func (p *Producer) Archived(ctx context.Context, count int) ([]Outcome, error) {
-	found, err := p.rdb.ZRevRangeWithScores(ctx, p.keys.Archived(), 0, int64(count)-1).Result()
+// newestArchived are those that failed last, up to count.
+func (s *shard) newestArchived(ctx context.Context, count int) ([]Outcome, error) {
+	found, err := s.rdb.ZRevRangeWithScores(ctx, s.keys.Archived(), 0, int64(count)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	outcomes, err := p.archived(ctx, found)
+	outcomes, err := s.archived(ctx, found)
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
@@ -68,7 +66,7 @@ type deadRef struct {
 }
 
 // deadRefs finds the dead jobs that are wanted, in the order of their ends.
-func (p *Producer) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]deadRef, error) {
+func (s *shard) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]deadRef, error) {
 	refs := map[string]deadRef{}
 	note := func(o Outcome, record string) {
 		o.Job = nil
@@ -77,7 +75,7 @@ func (p *Producer) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]d
 		}
 	}
 	// A job can end again that a person took out of the archive: its last record counts.
-	err := p.eachRecord(ctx, func(r Record) {
+	err := s.eachRecord(ctx, func(r Record) {
 		delete(refs, r.Outcome.JobID)
 		if k := r.Outcome.Kind; k == Failed || k == Expired || k == Unknown {
 			note(r.Outcome, r.ID)
@@ -86,12 +84,12 @@ func (p *Producer) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]d
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.rdb.ZRangeWithScores(ctx, p.keys.Archived(), 0, -1).Result()
+	found, err := s.rdb.ZRangeWithScores(ctx, s.keys.Archived(), 0, -1).Result()
 	if err != nil {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(found, cancelChunk) {
-		outcomes, err := p.archived(ctx, chunk)
+		outcomes, err := s.archived(ctx, chunk)
 		if err != nil {
 			return nil, err
 		}
@@ -105,10 +103,10 @@ func (p *Producer) deadRefs(ctx context.Context, wanted func(Outcome) bool) ([]d
 }
 
 // eachRecord calls f with what the stream has now.
-func (p *Producer) eachRecord(ctx context.Context, f func(Record)) error {
+func (s *shard) eachRecord(ctx context.Context, f func(Record)) error {
 	after := "0-0"
 	for {
-		records, err := p.readOutcomes(ctx, after, maxRecords)
+		records, err := s.readOutcomes(ctx, after, maxRecords)
 		if err != nil || len(records) == 0 {
 			return errors.Join(err, ctx.Err())
 		}
@@ -122,13 +120,13 @@ func (p *Producer) eachRecord(ctx context.Context, f func(Record)) error {
 }
 
 // archived reads tasks of the archive. Those that are gone by now are left out.
-func (p *Producer) archived(ctx context.Context, found []redis.Z) ([]Outcome, error) {
+func (s *shard) archived(ctx context.Context, found []redis.Z) ([]Outcome, error) {
 	ids, ended := make([]string, len(found)), map[string]time.Time{}
 	for i, z := range found {
 		ids[i], _ = z.Member.(string)
 		ended[ids[i]] = time.Unix(int64(z.Score), 0).UTC()
 	}
-	tasks, err := p.readTasks(ctx, ids)
+	tasks, err := s.readTasks(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -151,22 +149,22 @@ func (t task) ended(at time.Time) Outcome {
 }
 
 // deadJobs reads the jobs of refs. Those that are gone by now, or run again, are left out.
-func (p *Producer) deadJobs(ctx context.Context, refs []deadRef) ([]DeadJob, error) {
-	pipe := p.rdb.Pipeline()
+func (s *shard) deadJobs(ctx context.Context, refs []deadRef) ([]DeadJob, error) {
+	pipe := s.rdb.Pipeline()
 	stands, records := make([]*redis.StringCmd, len(refs)), make([]*redis.XMessageSliceCmd, len(refs))
 	var found []redis.Z
 	for i, ref := range refs {
-		stands[i] = pipe.HGet(ctx, p.keys.Task(ref.id), "state")
+		stands[i] = pipe.HGet(ctx, s.keys.Task(ref.id), "state")
 		if ref.record == "" {
 			found = append(found, redis.Z{Member: ref.id, Score: float64(ref.at.Unix())})
 		} else {
-			records[i] = pipe.XRange(ctx, p.keys.Stream(), ref.record, ref.record)
+			records[i] = pipe.XRange(ctx, s.keys.Stream(), ref.record, ref.record)
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, err
 	}
-	archived, err := p.archived(ctx, found)
+	archived, err := s.archived(ctx, found)
 	if err != nil {
 		return nil, err
 	}
@@ -186,15 +184,15 @@ func (p *Producer) deadJobs(ctx context.Context, refs []deadRef) ([]DeadJob, err
 			jobs = append(jobs, DeadJob{Outcome: o})
 		}
 	}
-	return jobs, p.noteReplays(ctx, jobs)
+	return jobs, s.noteReplays(ctx, jobs)
 }
 
 // noteReplays fills in what was made of the jobs.
-func (p *Producer) noteReplays(ctx context.Context, jobs []DeadJob) error {
-	pipe := p.rdb.Pipeline()
+func (s *shard) noteReplays(ctx context.Context, jobs []DeadJob) error {
+	pipe := s.rdb.Pipeline()
 	keys := make([]*redis.StringCmd, len(jobs))
 	for i, job := range jobs {
-		keys[i] = pipe.Get(ctx, p.jobKey(job.PageID, againKey(job.JobID)))
+		keys[i] = pipe.Get(ctx, s.jobKey(job.PageID, againKey(job.JobID)))
 	}
 	if len(jobs) == 0 {
 		return nil

@@ -9,7 +9,8 @@
 -- KEYS[6] sendpace:{q}:broadcast:<id>  counts of the job's broadcast; KEYS[3] if it has none
 -- KEYS[7] sendpace:{q}:rates:<page>    the rates of the page; not there if it has those of all others
 -- KEYS[8] sendpace:{q}:rates:default   the rates of all others
--- KEYS[9] sendpace:{q}:key:<hash>      holds the id that the job's key stands for; left out if it has no key
+-- KEYS[9] sendpace:{q}:closed          not there, unless pages are spread over other queues
+-- KEYS[10] sendpace:{q}:key:<hash>     holds the id that the job's key stands for; left out if it has no key
 -- ARGV[1] message, as asynq encoded it
 -- ARGV[2] id of the job
 -- ARGV[3] score: unix seconds, of enqueueing in a line, of the earliest time of sending in scheduled
@@ -21,6 +22,7 @@
 --
 -- Returns id                  ARGV[2]: the job is stored, by this call or by an earlier try of it whose answer was lost
 --                             another one: the key stands for that other job; nothing was written
+--         {'closed'}          the queue takes no jobs; nothing was written
 --         {'cancelled'}       the job's broadcast was cancelled; nothing was written
 --         {'full', waiting, us}  so many wait in the line and take so long, 0 if that was not asked; nothing was written
 --
@@ -43,14 +45,14 @@ local function load()
   return waiting, math.min(math.max(drain, waiting * interval(rates, lane)), 9e15)
 end
 
-if KEYS[9] then
-  local first = redis.call('GET', KEYS[9])
+if redis.call('EXISTS', KEYS[1], KEYS[9]) > 0 then
+  return redis.call('EXISTS', KEYS[1]) == 1 and ARGV[2] or {'closed'}
+end
+if KEYS[10] then
+  local first = redis.call('GET', KEYS[10])
   if first then
     return first
   end
-end
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return ARGV[2]
 end
 if KEYS[6] ~= KEYS[3] and redis.call('HGET', KEYS[6], 'state') == 'cancelled' then
   return {'cancelled'}
@@ -72,8 +74,8 @@ else
     redis.call('ZADD', KEYS[5], 'NX', string.format('%.0f', t[1] * 1000000 + t[2]), ARGV[4])
   end
 end
-if KEYS[9] then
-  redis.call('SET', KEYS[9], ARGV[2], 'PX', ARGV[6])
+if KEYS[10] then
+  redis.call('SET', KEYS[10], ARGV[2], 'PX', ARGV[6])
 end
 redis.call('HINCRBY', KEYS[3], ARGV[5] .. ':accepted', 1)
 if KEYS[6] ~= KEYS[3] then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -64,19 +65,120 @@ func (f Follow) validate() error {
 	return errors.Join(errs...)
 }
 
-// Outcomes calls handle with each record of the stream of outcomes, in order, until ctx ends; then it returns nil, within a
-// second. A record counts as dealt with when handle has returned nil. If it returns an error, Outcomes returns that, and the
-// record comes again in the next call, as do those after it.
+// Outcomes calls handle with each record of the stream of outcomes, one at a time and those of a page in their order, until ctx ends;
+// then it returns nil, within a second. A record counts as dealt with when handle has returned nil. If it returns an error, Outcomes
+// returns that, and the record comes again in the next call, as do those after it.
 //
 // No record is left out: what was given to a consumer that died is given to another one of the group. Records come more than
 // once after a crash, and after Redis was restarted: the outcome's JobID tells. Records that the stream could not keep long
-// enough come as a gap. While Redis is away or in trouble, Outcomes waits for it.
+// enough come as a gap. While Redis is away or in trouble, Outcomes waits for it. Of a fleet with several [Shards] it follows the
+// stream of each, and goes on with the new ones when their number is changed.
 func (p *Producer) Outcomes(ctx context.Context, f Follow, handle func(context.Context, Record) error) error {
 	f = f.withDefaults()
 	if err := f.validate(); err != nil {
 		return err
 	}
-	w := follower{p: p, cfg: f, handle: handle, pause: firstPause}
+	pause := backOff{next: firstPause}
+	for !over(ctx) {
+		sp, err := p.read(ctx)
+		switch {
+		case err == nil:
+			if err = p.followAll(ctx, sp, f, handle); !errors.Is(err, errSpread) {
+				return err
+			}
+		case isFinal(err):
+			return fmt.Errorf("outcomes: %w", err)
+		case !over(ctx):
+			f.OnError(err)
+			pause.wait(ctx)
+		}
+	}
+	return nil
+}
+
+// errSpread ends followers when the number of shards is another one.
+var errSpread = errors.New("the number of shards was changed")
+
+// followAll follows the stream of each shard, until ctx ends, handle refuses a record, or there are other shards.
+func (p *Producer) followAll(ctx context.Context, sp *spread, f Follow, handle func(context.Context, Record) error) error {
+	inner, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var one sync.Mutex // caller of handle, or of OnError
+	tell := f.OnError
+	f.OnError = func(err error) {
+		one.Lock()
+		defer one.Unlock()
+		tell(err)
+	}
+	next := func(_ context.Context, r Record) error {
+		one.Lock()
+		defer one.Unlock()
+		if over(inner) { // the handler of another shard has refused
+			return context.Cause(inner)
+		}
+		return handle(ctx, r) // which may finish when there are other shards
+	}
+	var wg sync.WaitGroup
+	for _, s := range sp.shards {
+		wg.Go(func() {
+			w := follower{s: s, cfg: f, handle: next}
+			if err := w.run(inner); err != nil {
+				stop(err)
+			}
+		})
+	}
+	wg.Go(func() { p.watch(inner, sp, stop) })
+	wg.Wait()
+	if over(ctx) {
+		return nil
+	}
+	return context.Cause(inner)
+}
+
+// watch calls stop when there are other shards.
+func (p *Producer) watch(ctx context.Context, sp *spread, stop func(error)) {
+	tick := time.NewTicker(spreadFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now, err := p.read(ctx); err == nil && now.Count != sp.Count { // of errors the followers tell
+			stop(errSpread)
+		}
+	}
+}
+
+// backOff is the pause before the next try after an error.
+type backOff struct{ next time.Duration }
+
+// wait returns after the pause, or when ctx ends. The next one is longer.
+func (b *backOff) wait(ctx context.Context) {
+	timer := time.NewTimer(b.next)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	b.next = min(2*b.next, longestPause)
+}
+
+// follower follows the stream of one shard.
+type follower struct {
+	s       *shard
+	cfg     Follow
+	handle  func(context.Context, Record) error
+	refused error    // what handle returned
+	done    []string // records that were dealt with and are not acknowledged yet
+	claimed time.Time
+	pause   backOff
+}
+
+// run follows until ctx ends or handle refuses a record, and waits out that Redis is in trouble.
+func (w *follower) run(ctx context.Context) error {
+	w.pause.next = firstPause
 	for {
 		err := w.follow(ctx)
 		switch {
@@ -87,26 +189,9 @@ func (p *Producer) Outcomes(ctx context.Context, f Follow, handle func(context.C
 		case isFinal(err):
 			return fmt.Errorf("outcomes: %w", err)
 		}
-		f.OnError(err)
-		wait := time.NewTimer(w.pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-		w.pause = min(2*w.pause, longestPause)
+		w.cfg.OnError(err)
+		w.pause.wait(ctx)
 	}
-}
-
-// follower is one run of Outcomes.
-type follower struct {
-	p       *Producer
-	cfg     Follow
-	handle  func(context.Context, Record) error
-	refused error    // what handle returned
-	done    []string // records that were dealt with and are not acknowledged yet
-	claimed time.Time
-	pause   time.Duration // before the next try after an error
 }
 
 // follow goes on until ctx ends, handle refuses a record, or Redis is in trouble.
@@ -126,7 +211,7 @@ func (w *follower) follow(ctx context.Context) error {
 		}
 		records, last, err := w.read(ctx)
 		if err == nil && len(records) == 0 {
-			err = w.p.awaitOutcome(ctx, last, min(longestBlock, w.cfg.MinIdle))
+			err = w.s.awaitOutcome(ctx, last, min(longestBlock, w.cfg.MinIdle))
 		}
 		if err == nil {
 			err = w.deliver(ctx, records)
@@ -134,7 +219,7 @@ func (w *follower) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.pause = firstPause
+		w.pause.next = firstPause
 	}
 	return ctx.Err()
 }
@@ -145,7 +230,7 @@ func (w *follower) makeGroup(ctx context.Context) error {
 	if w.cfg.FromNow {
 		start = "$"
 	}
-	err := w.p.rdb.XGroupCreateMkStream(ctx, w.p.keys.Stream(), w.cfg.Group, start).Err()
+	err := w.s.rdb.XGroupCreateMkStream(ctx, w.s.keys.Stream(), w.cfg.Group, start).Err()
 	if err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
 		return err
 	}
@@ -156,7 +241,7 @@ func (w *follower) makeGroup(ctx context.Context) error {
 // unfinished deals with what this consumer was given before: by an earlier run, or in an answer that was lost.
 func (w *follower) unfinished(ctx context.Context) error {
 	for !over(ctx) {
-		given, err := w.p.rdb.XReadGroup(ctx, w.readArgs("0")).Result()
+		given, err := w.s.rdb.XReadGroup(ctx, w.readArgs("0")).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}
@@ -172,7 +257,7 @@ func (w *follower) unfinished(ctx context.Context) error {
 
 func (w *follower) readArgs(from string) *redis.XReadGroupArgs {
 	return &redis.XReadGroupArgs{
-		Group: w.cfg.Group, Consumer: w.cfg.Consumer, Streams: []string{w.p.keys.Stream(), from},
+		Group: w.cfg.Group, Consumer: w.cfg.Consumer, Streams: []string{w.s.keys.Stream(), from},
 		Count: int64(w.cfg.Batch), Block: -1,
 	}
 }
@@ -183,8 +268,8 @@ func (w *follower) takeOver(ctx context.Context) error {
 		return nil
 	}
 	for start := "0-0"; !over(ctx); {
-		messages, next, dropped, err := w.p.rdb.XAutoClaimWithDeleted(ctx, &redis.XAutoClaimArgs{
-			Stream: w.p.keys.Stream(), Group: w.cfg.Group, Consumer: w.cfg.Consumer,
+		messages, next, dropped, err := w.s.rdb.XAutoClaimWithDeleted(ctx, &redis.XAutoClaimArgs{
+			Stream: w.s.keys.Stream(), Group: w.cfg.Group, Consumer: w.cfg.Consumer,
 			MinIdle: w.cfg.MinIdle, Start: start, Count: int64(w.cfg.Batch),
 		}).Result()
 		if err != nil {
@@ -208,9 +293,9 @@ func (w *follower) takeOver(ctx context.Context) error {
 // read takes the next records, and looks at the same moment whether some before them are gone. last is the one up to which the
 // group has been given records before.
 func (w *follower) read(ctx context.Context) (records []Record, last string, err error) {
-	tx := w.p.rdb.TxPipeline()
-	groups := tx.XInfoGroups(ctx, w.p.keys.Stream())
-	oldest := tx.XRangeN(ctx, w.p.keys.Stream(), "-", "+", 1)
+	tx := w.s.rdb.TxPipeline()
+	groups := tx.XInfoGroups(ctx, w.s.keys.Stream())
+	oldest := tx.XRangeN(ctx, w.s.keys.Stream(), "-", "+", 1)
 	found := tx.XReadGroup(ctx, w.readArgs(">"))
 	if _, err := tx.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, "", err
@@ -262,7 +347,7 @@ func (w *follower) ack(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 	defer cancel()
-	err := w.p.rdb.XAck(ctx, w.p.keys.Stream(), w.cfg.Group, w.done...).Err()
+	err := w.s.rdb.XAck(ctx, w.s.keys.Stream(), w.cfg.Group, w.done...).Err()
 	if err == nil {
 		w.done = w.done[:0]
 	}

@@ -38,7 +38,7 @@ func (p *Producer) Prepare(ctx context.Context, job Job, order uuid.UUID) (Prepa
 	}
 	u := sortable.EncodeToString(order[:])
 	c.id = u + c.id[len(u):]
-	r, err := p.record(ctx, c)
+	r, err := p.spread.Load().of(job.PageID).record(ctx, c)
 	if err != nil {
 		return Prepared{}, err
 	}

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync/atomic"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/sendapi"
 )
 
@@ -18,7 +17,8 @@ var queueName = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
 
 // Config is how a [Producer] enqueues. The zero value is ready to use.
 type Config struct {
-	// Queue is the asynq queue to write to. Empty means [DefaultQueue]. Workers read the same name.
+	// Queue is the asynq queue to write to. Empty means [DefaultQueue]. Workers read the same name. Where a fleet has several
+	// [Shards], which a producer finds out by itself, it is the beginning of their names.
 	Queue string
 	// Pages, where there are any, are the pages that jobs may name; a job for another one is refused. Empty means that
 	// every page is accepted.
@@ -68,12 +68,11 @@ func (c Config) validate() error {
 
 // Producer enqueues jobs. It is safe for concurrent use.
 type Producer struct {
-	rdb     redis.UniversalClient
-	encoder *asynq.Client // encodes jobs; see recorder
-	cfg     Config
-	keys    rediskeys.Keys
-	pages   map[string]bool
-	heeds   bool // rdb heeds the deadlines of contexts
+	rdb    redis.UniversalClient
+	cfg    Config
+	pages  map[string]bool
+	heeds  bool // rdb heeds the deadlines of contexts
+	spread atomic.Pointer[spread]
 }
 
 // New makes a producer that writes through rdb, which stays the caller's to close. Any client of go-redis will do. With
@@ -87,11 +86,8 @@ func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	keys := rediskeys.Keys{Queue: cfg.Queue}
-	p := &Producer{
-		rdb: rdb, cfg: cfg, keys: keys, heeds: heedsDeadlines(rdb),
-		encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: rdb, keys: keys}),
-	}
+	p := &Producer{rdb: rdb, cfg: cfg, heeds: heedsDeadlines(rdb)}
+	p.spread.Store(p.over(Shards{Queue: cfg.Queue})) // until Redis says otherwise
 	if len(cfg.Pages) > 0 {
 		p.pages = make(map[string]bool, len(cfg.Pages))
 		for _, id := range cfg.Pages {

@@ -96,13 +96,25 @@ func heedsDeadlines(rdb redis.UniversalClient) bool {
 	return false
 }
 
-// store stores one job.
+// store stores one job in the shard of its page.
 func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
-	call, err := p.encode(ctx, c)
+	r, err := p.spread.Load().of(c.job.PageID).store(ctx, c)
+	if !errors.Is(err, errClosed) {
+		return r, err
+	}
+	now, err := p.read(ctx)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("enqueue: %w", err)
+	}
+	return now.of(c.job.PageID).store(ctx, c)
+}
+
+func (s *shard) store(ctx context.Context, c checked) (Receipt, error) {
+	call, err := s.encode(ctx, c)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+	return s.receipt(call, enqueueScript.Run(ctx, s.rdb, call.keys, call.args...))
 }
 
 // scriptCall is what a script is called with.
@@ -119,10 +131,10 @@ type storeCall struct {
 }
 
 // record has asynq encode the job.
-func (p *Producer) record(ctx context.Context, c checked) (recording, error) {
+func (s *shard) record(ctx context.Context, c checked) (recording, error) {
 	r := recording{id: c.id, line: c.line.String()}
-	_, err := p.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
-		asynq.NewTask(TaskType, c.body), p.taskOptions(c)...)
+	_, err := s.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
+		asynq.NewTask(TaskType, c.body), s.taskOptions(c)...)
 	if err != nil {
 		return recording{}, fmt.Errorf("enqueue: %w", err)
 	}
@@ -130,51 +142,51 @@ func (p *Producer) record(ctx context.Context, c checked) (recording, error) {
 }
 
 // encode puts together what enqueue.lua needs of a job.
-func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
-	r, err := p.record(ctx, c)
+func (s *shard) encode(ctx context.Context, c checked) (storeCall, error) {
+	r, err := s.record(ctx, c)
 	if err != nil {
 		return storeCall{}, err
 	}
-	target, line := p.keys.Line(r.line), r.line
+	target, line := s.keys.Line(r.line), r.line
 	if r.scheduled {
-		target, line = p.keys.Scheduled(), ""
+		target, line = s.keys.Scheduled(), ""
 	}
 	call := storeCall{
 		scriptCall: scriptCall{
 			keys: []string{
-				p.keys.Task(c.id), target, p.keys.Outcomes(), p.keys.Groups(), p.keys.Due(), p.broadcastKey(c.job),
-				p.keys.Rates(c.job.PageID), p.keys.Rates("default"),
+				s.keys.Task(c.id), target, s.keys.Outcomes(), s.keys.Groups(), s.keys.Due(), s.broadcastKey(c.job),
+				s.keys.Rates(c.job.PageID), s.keys.Rates("default"), s.keys.Closed(),
 			},
 			args: []any{
 				r.message, c.id, r.score, line, c.job.PageID, keyWindow.Milliseconds(),
-				p.cfg.MaxWaiting, p.cfg.MaxDrain.Microseconds(),
+				s.cfg.MaxWaiting, s.cfg.MaxDrain.Microseconds(),
 			},
 		},
 		id: c.id, line: c.line,
 	}
 	if c.job.Key != "" {
-		call.keys = append(call.keys, p.jobKey(c.job.PageID, c.job.Key))
+		call.keys = append(call.keys, s.jobKey(c.job.PageID, c.job.Key))
 	}
 	return call, nil
 }
 
 // broadcastKey names the counts of the job's broadcast. For a job without one it names a key that the scripts have anyway.
-func (p *Producer) broadcastKey(j Job) string {
+func (s *shard) broadcastKey(j Job) string {
 	if j.Broadcast == "" {
-		return p.keys.Outcomes()
+		return s.keys.Outcomes()
 	}
-	return p.keys.Broadcast(j.Broadcast)
+	return s.keys.Broadcast(j.Broadcast)
 }
 
 // jobKey names what holds the id that a page's key stands for.
-func (p *Producer) jobKey(page, key string) string {
+func (s *shard) jobKey(page, key string) string {
 	sum := sha256.Sum256([]byte(page + "\x00" + key))
-	return p.keys.JobKey(hex.EncodeToString(sum[:16]))
+	return s.keys.JobKey(hex.EncodeToString(sum[:16]))
 }
 
-func (p *Producer) taskOptions(c checked) []asynq.Option {
+func (s *shard) taskOptions(c checked) []asynq.Option {
 	opts := []asynq.Option{
-		asynq.Queue(p.cfg.Queue), asynq.TaskID(c.id), asynq.MaxRetry(maxRetry), asynq.Group(c.line.String()),
+		asynq.Queue(s.keys.Queue), asynq.TaskID(c.id), asynq.MaxRetry(maxRetry), asynq.Group(c.line.String()),
 	}
 	if !c.job.SendAt.IsZero() {
 		// asynq drops the fraction of a second, and would start early.
@@ -200,7 +212,7 @@ func wholeSecond(t time.Time) time.Time {
 }
 
 // receipt reads what enqueue.lua answered to a call.
-func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
+func (s *shard) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
 	if id, ok := cmd.Val().(string); ok {
 		return Receipt{ID: id, Line: c.line, Repeat: id != c.id}, nil
 	}
@@ -209,6 +221,8 @@ func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("enqueue: %w", err)
 	}
 	switch {
+	case len(answer) == 1 && answer[0] == "closed":
+		return Receipt{}, errClosed
 	case len(answer) == 1 && answer[0] == "cancelled":
 		return Receipt{}, sendapi.Problems{cancelledProblem}
 	case len(answer) == 3 && answer[0] == "full":
@@ -216,8 +230,8 @@ func (p *Producer) receipt(c storeCall, cmd *redis.Cmd) (Receipt, error) {
 		us, errDrain := strconv.ParseInt(answer[2], 10, 64)
 		if errWaiting == nil && errDrain == nil {
 			return Receipt{}, &LineFullError{
-				Line: c.line, Waiting: waiting, Limit: p.cfg.MaxWaiting,
-				Drain: time.Duration(us) * time.Microsecond, DrainLimit: p.cfg.MaxDrain,
+				Line: c.line, Waiting: waiting, Limit: s.cfg.MaxWaiting,
+				Drain: time.Duration(us) * time.Microsecond, DrainLimit: s.cfg.MaxDrain,
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ const (
 
 // Record is one entry of the stream of outcomes, or a gap in it.
 type Record struct {
-	// ID is the entry's place in the stream, "<milliseconds>-<number>"; empty for a gap between two entries.
+	// ID is the entry's place in the stream, "<milliseconds>-<number>"; empty for a gap between two entries. Where [Producer.ReadOutcomes]
+	// reads the streams of several [Shards], it is the place that it has come to in each, with commas between them.
 	ID string
 	// Outcome is how a job ended; the zero value for a gap.
 	Outcome Outcome
@@ -41,17 +43,19 @@ type Gap struct {
 //
 // It keeps no state: use [Producer.Outcomes] where every record must be dealt with.
 func (p *Producer) ReadOutcomes(ctx context.Context, after string, count int, wait time.Duration) ([]Record, error) {
-	if after == "" {
-		after = "0-0"
-	}
-	if _, err := parseStreamID(after); err != nil {
-		return nil, fmt.Errorf("outcomes: %w", err)
-	}
 	if count < 1 || count > maxRecords {
 		return nil, fmt.Errorf("outcomes: count %d: must be from 1 to %d", count, maxRecords)
 	}
+	sp, err := p.current(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("outcomes: %w", err)
+	}
+	from, err := sp.places(after)
+	if err != nil {
+		return nil, fmt.Errorf("outcomes: %w", err)
+	}
 	for end := time.Now().Add(wait); ; {
-		records, err := p.readOutcomes(ctx, after, count)
+		records, err := sp.readOutcomes(ctx, from, count)
 		left := time.Until(end)
 		switch {
 		case err != nil:
@@ -59,29 +63,119 @@ func (p *Producer) ReadOutcomes(ctx context.Context, after string, count int, wa
 		case len(records) > 0 || left <= 0 || over(ctx):
 			return records, nil
 		}
-		if err := p.awaitOutcome(ctx, after, min(left, longestBlock)); err != nil && !over(ctx) {
+		if err := sp.awaitOutcome(ctx, from, left); err != nil && !over(ctx) {
 			return nil, fmt.Errorf("outcomes: %w", err)
 		}
 	}
 }
 
+// places reads the id of a record: its place in the stream of each shard. One place, as a time is, stands for all of them.
+func (sp *spread) places(id string) ([]string, error) {
+	if id == "" {
+		id = "0-0"
+	}
+	places := strings.Split(id, ",")
+	for _, place := range places {
+		if _, err := parseStreamID(place); err != nil {
+			return nil, err
+		}
+	}
+	switch len(places) {
+	case len(sp.shards):
+		return places, nil
+	case 1:
+		return slices.Repeat(places, len(sp.shards)), nil
+	}
+	return nil, fmt.Errorf("%q is the id of a record of %d shards, and there are %d", id, len(places), len(sp.shards))
+}
+
+// readOutcomes reads what there is in all streams, in the order of their times.
+func (sp *spread) readOutcomes(ctx context.Context, from []string, count int) ([]Record, error) {
+	if len(sp.shards) == 1 {
+		return sp.shards[0].readOutcomes(ctx, from[0], count)
+	}
+	at := slices.Clone(from)
+	waiting := make([][]Record, len(sp.shards))
+	for i, s := range sp.shards {
+		var err error
+		if waiting[i], err = s.readOutcomes(ctx, at[i], count); err != nil {
+			return nil, err
+		}
+	}
+	var records []Record
+	for len(records) < count {
+		first := -1
+		for i, of := range waiting {
+			if len(of) > 0 && (first < 0 || of[0].before(waiting[first][0])) {
+				first = i
+			}
+		}
+		if first < 0 {
+			break
+		}
+		r := waiting[first][0]
+		waiting[first] = waiting[first][1:]
+		if r.ID != "" {
+			at[first] = r.ID
+			r.ID = strings.Join(at, ",")
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// before is true if r is to come before the record of another stream: gaps first.
+func (r Record) before(other Record) bool {
+	if r.ID == "" || other.ID == "" {
+		return r.ID == "" && other.ID != ""
+	}
+	a, _ := parseStreamID(r.ID) // Redis made both
+	b, _ := parseStreamID(other.ID)
+	return a.before(b)
+}
+
+// lookEvery is how often several streams are looked at: Redis can wait for a record of one alone.
+const lookEvery = 100 * time.Millisecond
+
+// awaitOutcome returns when there may be a record behind those places, or left has passed.
+func (sp *spread) awaitOutcome(ctx context.Context, from []string, left time.Duration) error {
+	if len(sp.shards) == 1 {
+		return sp.shards[0].awaitOutcome(ctx, from[0], min(left, longestBlock))
+	}
+	timer := time.NewTimer(min(left, lookEvery))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
 // LastOutcomeID is the id of the newest record, for [Producer.ReadOutcomes] to read those that follow; "0-0" if there is none.
 func (p *Producer) LastOutcomeID(ctx context.Context) (string, error) {
-	last, err := p.rdb.XRevRangeN(ctx, p.keys.Stream(), "+", "-", 1).Result()
-	switch {
-	case err != nil:
+	sp, err := p.current(ctx)
+	if err != nil {
 		return "", fmt.Errorf("outcomes: %w", err)
-	case len(last) == 0:
-		return "0-0", nil
 	}
-	return last[0].ID, nil
+	places := make([]string, len(sp.shards))
+	for i, s := range sp.shards {
+		last, err := p.rdb.XRevRangeN(ctx, s.keys.Stream(), "+", "-", 1).Result()
+		if err != nil {
+			return "", fmt.Errorf("outcomes: %w", err)
+		}
+		places[i] = "0-0"
+		if len(last) > 0 {
+			places[i] = last[0].ID
+		}
+	}
+	return strings.Join(places, ","), nil
 }
 
 // readOutcomes reads what there is, and whether something is missing before it, at one moment.
-func (p *Producer) readOutcomes(ctx context.Context, after string, count int) ([]Record, error) {
-	tx := p.rdb.TxPipeline()
-	oldest := tx.XRangeN(ctx, p.keys.Stream(), "-", "+", 1)
-	found := tx.XRead(ctx, &redis.XReadArgs{Streams: []string{p.keys.Stream(), after}, Count: int64(count), Block: -1})
+func (s *shard) readOutcomes(ctx context.Context, after string, count int) ([]Record, error) {
+	tx := s.rdb.TxPipeline()
+	oldest := tx.XRangeN(ctx, s.keys.Stream(), "-", "+", 1)
+	found := tx.XRead(ctx, &redis.XReadArgs{Streams: []string{s.keys.Stream(), after}, Count: int64(count), Block: -1})
 	if _, err := tx.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, err
 	}
@@ -97,9 +191,9 @@ func (p *Producer) readOutcomes(ctx context.Context, after string, count int) ([
 }
 
 // awaitOutcome returns when there is a record behind the one with the id after, or d has passed.
-func (p *Producer) awaitOutcome(ctx context.Context, after string, d time.Duration) error {
-	err := p.rdb.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{p.keys.Stream(), after}, Count: 1, Block: max(d, time.Millisecond), // 0 would be for ever
+func (s *shard) awaitOutcome(ctx context.Context, after string, d time.Duration) error {
+	err := s.rdb.XRead(ctx, &redis.XReadArgs{
+		Streams: []string{s.keys.Stream(), after}, Count: 1, Block: max(d, time.Millisecond), // 0 would be for ever
 	}).Err()
 	if errors.Is(err, redis.Nil) {
 		return nil

@@ -86,10 +86,9 @@ type JobInfo struct {
 	Outcome *Outcome
 }
 
-// Get tells where a job is, in one round trip. The error is [ErrNotFound] if there is none of that id.
-func (p *Producer) Get(ctx context.Context, id string) (JobInfo, error) {
-	answer, err := getScript.Run(ctx, p.rdb,
-		[]string{p.keys.Task(id), p.keys.Scheduled(), p.keys.Retry()}, id, p.keys.Line(""), p.keys.Own("")).StringSlice()
+func (s *shard) get(ctx context.Context, id string) (JobInfo, error) {
+	answer, err := getScript.Run(ctx, s.rdb,
+		[]string{s.keys.Task(id), s.keys.Scheduled(), s.keys.Retry()}, id, s.keys.Line(""), s.keys.Own("")).StringSlice()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return JobInfo{}, fmt.Errorf("job %s: %w", id, ErrNotFound)

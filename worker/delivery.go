@@ -48,10 +48,15 @@ func (h *handler) newDelivery(hand *pace.Hand, taskType string) (*delivery, erro
 	if !hand.Deadline.IsZero() && (d.job.ExpiresAt.IsZero() || hand.Deadline.Before(d.job.ExpiresAt)) {
 		d.job.ExpiresAt = hand.Deadline
 	}
-	if d.route, err = d.job.Route(); err == nil {
-		hand.Place(d.route)
+	if d.route, err = d.job.Route(); err != nil {
+		return d, err
 	}
-	return d, err
+	if queue := h.shards.QueueOf(d.job.PageID); queue != h.queue {
+		// Two shards cannot hold the pace of one page.
+		return d, fmt.Errorf("page %s belongs to the queue %s, and the job was enqueued to %s", d.job.PageID, queue, h.queue)
+	}
+	hand.Place(d.route)
+	return d, nil
 }
 
 // newer is true for a job that only a later version of this program can read.

@@ -23,6 +23,8 @@ var errExpired = errors.New("its time had passed before its turn came")
 // handler sends one job at a time; asynq runs as many as there are places.
 type handler struct {
 	pacer       *pace.Pacer
+	queue       string // of the shard
+	shards      producer.Shards
 	sender      Sender
 	pages       *pageBook
 	maxAttempts int

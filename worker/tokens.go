@@ -59,7 +59,7 @@ func (w *Worker) SetPages(ctx context.Context, pages map[string]sendapi.Page, ra
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	w.handler.pages.set(pages)
+	w.pages.set(pages)
 	select {
 	case w.reloaded <- struct{}{}:
 	default: // it will look
@@ -78,8 +78,10 @@ func (w *Worker) setRates(ctx context.Context, rates map[string]pace.Rates) erro
 	}
 	cfg := w.cfg
 	cfg.PageRates = rates
-	if err := w.pacer.SetRates(ctx, cfg.limits()); err != nil {
-		return fmt.Errorf("worker: %w", err)
+	for _, s := range w.shards {
+		if err := s.pacer.SetRates(ctx, cfg.limits()); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
 	}
 	w.rated = rates
 	return nil
@@ -105,19 +107,19 @@ func (w *Worker) freePages(ctx context.Context) {
 // free makes one pass. It returns false if another one may find out more. tried has the mark of the last token of a page that was
 // checked: one that works but may not send, or that another worker does not have yet, would be tried over and over.
 func (w *Worker) free(ctx context.Context, tried map[string]string) bool {
-	if err := w.pacer.ReleaseTokens(ctx); err != nil {
+	if w.releaseTokens(ctx) != nil {
 		return false
 	}
 	if w.cfg.Checker == nil {
 		return true
 	}
-	holds, err := w.pacer.Holds(ctx, w.handler.pages.ids())
+	holds, err := w.shards[0].pacer.Holds(ctx, w.pages.ids())
 	if err != nil {
 		return false
 	}
 	done := true
 	for id, why := range holds {
-		page, ok := w.handler.pages.get(id)
+		page, ok := w.pages.get(id)
 		if mark := markOf(page); ok && why.TokenMark != "" && why.TokenMark != mark && tried[id] != mark {
 			if w.freePage(ctx, page) {
 				tried[id] = mark
@@ -138,7 +140,7 @@ func (w *Worker) freePage(ctx context.Context, page sendapi.Page) bool {
 		log.Warn().Err(err).Msg("still on hold: its new token does not work either")
 		return true
 	case err == nil:
-		_, err = w.pacer.Release(ctx, page.ID)
+		_, err = w.shards[0].pacer.Release(ctx, page.ID)
 	}
 	if err != nil {
 		log.Warn().Err(err).Msg("still on hold: its new token could not be checked; there will be another try")

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hibiken/asynq"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
@@ -37,6 +37,10 @@ const (
 type Config struct {
 	// Queue is the asynq queue. Default: [producer.DefaultQueue].
 	Queue string
+	// Shards is over how many queues the pages are spread, up to [producer.MaxShards]; see [producer.Shards]. All workers of a fleet
+	// must have the same. It can be changed while no worker runs and nothing waits. Each worker serves all of them, and each costs
+	// it and Redis what an idle fleet of one queue does. Default 1.
+	Shards int
 	// Pages are the pages to send for, with their tokens, by page id. A page that a job names and that is not here is held.
 	Pages map[string]sendapi.Page
 	// Rates are the limits of a page that PageRates does not have. They apply to the fleet: the worker that starts last
@@ -45,14 +49,14 @@ type Config struct {
 	// PageRates are the limits by page id, with the same defaults.
 	PageRates map[string]pace.Rates
 	// AppBudget is how many sends all pages together make in any 24 hours. The platform allows an app 200 times the number of
-	// its engaged users. 0 means no limit. A send counts for up to 15 minutes longer.
+	// its engaged users. 0 means no limit. A send counts for up to 15 minutes longer. Each shard has an equal part.
 	AppBudget int64
 	// Steady keeps the pace at the rates, where by default it adapts: after a pause one probe goes first and then the pace climbs
 	// back within a minute, and it slows down as usage, of which the platform tells, nears its limit.
 	Steady bool
 	// Margin is the share that pages are sent below their rates. See [pace.Config].
 	Margin float64
-	// Concurrency is how many jobs may be in hand at once. Default 250.
+	// Concurrency is how many jobs may be in hand at once, of all shards together. Default 250.
 	Concurrency int
 	// MaxAttempts is how often a job is tried before it fails, from 1 to 100. Only errors that say something about the job
 	// count; rate limits, holds and crashes do not. Default 8.
@@ -94,6 +98,9 @@ func (c Config) withDefaults() Config {
 	if c.Queue == "" {
 		c.Queue = producer.DefaultQueue
 	}
+	if c.Shards == 0 {
+		c.Shards = 1
+	}
 	if c.Concurrency == 0 {
 		c.Concurrency = 250
 	}
@@ -132,6 +139,8 @@ func (c Config) validate() error {
 	}
 	check(valid(c.Rates), "Rates: "+rule)
 	check(c.AppBudget >= 0, "AppBudget %d: must be 0 or above", c.AppBudget)
+	check(c.Shards > 0 && c.Shards <= producer.MaxShards, "Shards %d: must be from 1 to %d", c.Shards, producer.MaxShards)
+	check(c.AppBudget == 0 || c.AppBudget >= int64(c.Shards), "AppBudget %d: must be %d or more, 1 for each shard", c.AppBudget, c.Shards)
 	return errors.Join(errs...)
 }
 
@@ -167,13 +176,12 @@ func (c Config) rates(r pace.Rates) pace.Rates {
 	return r
 }
 
-// Worker sends the jobs of one queue. Make it with [New], and call Run once.
+// Worker sends the jobs of one fleet. Make it with [New], and call Run once.
 type Worker struct {
 	cfg      Config
 	rdb      redis.UniversalClient
-	pacer    *pace.Pacer
-	server   *asynq.Server
-	handler  *handler
+	pages    *pageBook
+	shards   []*shard
 	running  atomic.Bool // it takes jobs
 	reloaded chan struct{}
 
@@ -202,67 +210,44 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 		}
 		sender = newBatcher(next, cfg.Batch)
 	}
-	pages := newPageBook(cfg.Pages)
-	pacer, err := pace.New(rdb, pace.Config{
-		Queue: cfg.Queue, Margin: cfg.Margin, Places: cfg.Concurrency,
-		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
-		Observer: pacerLog{cfg.Log},
-		HasToken: func(page string) bool { _, ok := pages.get(page); return ok },
-		Poll:     cfg.Poll, Steady: cfg.Steady,
-	})
-	if err != nil {
-		return nil, err
+	w := &Worker{
+		cfg: cfg, rdb: rdb, pages: newPageBook(cfg.Pages), reloaded: make(chan struct{}, 1), rated: maps.Clone(cfg.PageRates),
 	}
-	server := asynq.NewServerFromRedisClient(pacer.Client(), asynq.Config{
-		Concurrency: cfg.Concurrency,
-		Queues:      map[string]int{cfg.Queue: 1},
-		// The pacer's client does the waiting. This is the pause between two of its answers.
-		TaskCheckInterval:        time.Millisecond,
-		DelayedTaskCheckInterval: time.Second,
-		ShutdownTimeout:          cfg.ShutdownTimeout,
-		Logger:                   asynqLog{cfg.Log},
-		LogLevel:                 asynq.WarnLevel,
-	})
-	h := &handler{
-		pacer: pacer, sender: sender, pages: pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
-		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
-		plain: cfg.PlainRecipients,
+	id, room := uuid.NewString(), pace.NewRoom(cfg.Concurrency)
+	for i := range cfg.Shards {
+		s, err := w.newShard(i, id, room, sender)
+		if err != nil {
+			return nil, err
+		}
+		w.shards = append(w.shards, s)
 	}
-	if cfg.batches() {
-		h.grid, h.ahead = batchEvery, batchGather
-	}
-	return &Worker{
-		cfg: cfg, rdb: rdb, pacer: pacer, server: server, handler: h, reloaded: make(chan struct{}, 1), rated: maps.Clone(cfg.PageRates),
-	}, nil
+	return w, nil
 }
 
 // Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
-// Redis cannot be reached at the start; later outages are waited out.
+// Redis cannot be reached at the start; later outages are waited out. The error is a [producer.ErrShards] if the fleet has another
+// number of shards, which cannot be changed now.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.setRates(ctx, nil); err != nil {
-		return err
-	}
-	if err := w.pacer.ReleaseTokens(ctx); err != nil {
-		return fmt.Errorf("worker: %w", err)
-	}
-	if err := w.pacer.Beat(ctx); err != nil {
-		return fmt.Errorf("worker: %w", err)
-	}
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { w.pacer.Run(aside) })
-	wg.Go(func() { w.freePages(aside) })
 	defer w.leave(aside, stop, &wg)
-	if err := w.server.Start(w.handler); err != nil {
-		return fmt.Errorf("worker: %w", err)
+	if err := w.join(ctx); err != nil {
+		return err
+	}
+	for _, s := range w.shards {
+		wg.Go(func() { s.pacer.Run(aside) })
+	}
+	wg.Go(func() { w.freePages(aside) })
+	if err := w.start(); err != nil {
+		return err
 	}
 	w.running.Store(true)
-	w.cfg.Log.Info().Int("pages", len(w.handler.pages.ids())).Int("concurrency", w.cfg.Concurrency).Msg("worker started")
+	w.cfg.Log.Info().Int("pages", len(w.pages.ids())).Int("concurrency", w.cfg.Concurrency).Int("shards", w.cfg.Shards).
+		Msg("worker started")
 	<-ctx.Done()
 	w.running.Store(false)
 	w.cfg.Log.Info().Msg("worker stopping: sends in flight finish, the rest goes back")
-	w.pacer.Drain()
-	w.server.Shutdown()
+	w.stop()
 	w.cfg.Log.Info().Msg("worker stopped")
 	return nil
 }
@@ -284,7 +269,9 @@ func (w *Worker) leave(ctx context.Context, stop func(), wg *sync.WaitGroup) {
 	defer cancel()
 	stop()
 	wg.Wait()
-	if err := w.pacer.Close(brief); err != nil {
-		w.cfg.Log.Warn().Err(err).Msg("could not say that the worker is gone")
+	for _, s := range w.shards {
+		if err := s.pacer.Close(brief); err != nil {
+			w.cfg.Log.Warn().Err(err).Msg("could not say that the worker is gone")
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -88,7 +89,12 @@ func job(page, psid, text string) producer.Job {
 
 func start(t *testing.T, addr string, s worker.Sender, cfg worker.Config) (stop func()) {
 	t.Helper()
-	w, err := worker.New(redistest.Client(t, addr), s, cfg)
+	return startOn(t, redistest.Client(t, addr), s, cfg)
+}
+
+func startOn(t *testing.T, rdb redis.UniversalClient, s worker.Sender, cfg worker.Config) (stop func()) {
+	t.Helper()
+	w, err := worker.New(rdb, s, cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

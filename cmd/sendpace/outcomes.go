@@ -161,8 +161,8 @@ func (r *recordReader) read(ctx context.Context, wait time.Duration) ([]producer
 	var outcomes []producer.Outcome
 	for i, record := range records {
 		switch {
-		case record.Gap != nil && r.fromTime && i+1 < len(records):
-			r.say("the oldest record that is kept is of %s", timeOfRecord(records[i+1].ID))
+		case record.Gap != nil && r.fromTime && i+1 < len(records) && records[i+1].Gap == nil:
+			r.say("the oldest record that is kept is of %s", stamp(records[i+1].Outcome.EndedAt))
 		case record.Gap != nil:
 			r.say("%s", record.Gap.Reason)
 		default:
@@ -187,12 +187,6 @@ func (r *recordReader) away(ctx context.Context, err error) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-}
-
-func timeOfRecord(id string) string {
-	text, _, _ := strings.Cut(id, "-")
-	ms, _ := strconv.ParseInt(text, 10, 64) // Redis made it
-	return stamp(time.UnixMilli(ms))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -129,6 +129,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 		Rates:           paceRates(cfg.Defaults),
 		PageRates:       map[string]pace.Rates{},
 		AppBudget:       int64(cfg.App.DailyBudget),
+		Shards:          cfg.Redis.Shards,
 		Steady:          !cfg.Worker.Adaptive,
 		Margin:          cfg.Worker.Margin,
 		Concurrency:     cfg.Worker.Concurrency,

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,7 +14,7 @@ import (
 
 // Config is how a [Client] works. The zero value is ready to use.
 type Config struct {
-	// Queue is the asynq queue to write to. Empty means [producer.DefaultQueue].
+	// Queue is the asynq queue to write to, as in [producer.Config]. Empty means [producer.DefaultQueue].
 	Queue string
 	// Pages, where there are any, are the pages that may send. Empty means every page.
 	Pages []string
@@ -48,19 +49,94 @@ type Client struct {
 	rdb      redis.UniversalClient
 	producer *producer.Producer
 	cfg      Config
-	keys     rediskeys.Keys
+	keys     rediskeys.Keys // of the shard that it works in; see in
 }
 
 // New makes a client that works through rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient, cfg Config) (*Client, error) {
-	if cfg.Queue == "" {
-		cfg.Queue = producer.DefaultQueue
-	}
 	p, err := producer.New(rdb, producer.Config{Queue: cfg.Queue, Pages: cfg.Pages, StreamLength: cfg.StreamLength})
 	if err != nil {
 		return nil, err
 	}
-	return &Client{rdb: rdb, producer: p, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}}, nil
+	return &Client{rdb: rdb, producer: p, cfg: cfg}, nil
+}
+
+// in is the client for one shard.
+func (c *Client) in(queue string) *Client {
+	one := *c
+	one.keys = rediskeys.Keys{Queue: queue}
+	return &one
+}
+
+// each is the client for each shard.
+func (c *Client) each(ctx context.Context) ([]*Client, error) {
+	shards, err := c.producer.Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Client
+	for _, queue := range shards.Queues() {
+		all = append(all, c.in(queue))
+	}
+	return all, nil
+}
+
+// home is the client for the shard of a page.
+func (c *Client) home(ctx context.Context, page string) (*Client, error) {
+	shards, err := c.producer.Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.in(shards.QueueOf(page)), nil
+}
+
+// holder is the client for the shard that has the broadcast of that name.
+func (c *Client) holder(ctx context.Context, name string) (*Client, error) {
+	all, err := c.each(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 1:
+		return all[0], nil
+	}
+	pipe := c.rdb.Pipeline()
+	digests := make([]*redis.StringCmd, len(all))
+	for i, one := range all {
+		digests[i] = pipe.HGet(ctx, one.keys.Broadcast(name), "digest")
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	for i, digest := range digests {
+		if digest.Val() != "" {
+			return all[i], nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// free makes sure that no other shard has the name: with several, one script cannot see to that, and of two starts at the same
+// moment, with different pages, both could go ahead.
+func (c *Client) free(ctx context.Context, name string) error {
+	all, err := c.each(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.keys == c.keys {
+			continue
+		}
+		fields, err := c.rdb.HGetAll(ctx, one.keys.Broadcast(name)).Result()
+		switch {
+		case err != nil:
+			return err
+		case fields["digest"] != "":
+			return ErrOther
+		case len(fields) > 0:
+			return ErrTaken
+		}
+	}
+	return nil
 }
 
 func (c *Client) progress(p Progress) {

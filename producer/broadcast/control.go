@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,14 +18,21 @@ var ErrEnded = errors.New("it has come to its end before")
 // List tells how far all broadcasts have come, the newest first. One is known for 90 days after its end. Rate, ETA and Late are
 // left out: see [Client.Status].
 func (c *Client) List(ctx context.Context) ([]*Status, error) {
-	records, err := c.readAll(ctx)
+	all, err := c.each(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("broadcasts: %w", err)
 	}
-	list := make([]*Status, len(records))
-	for i, r := range records {
-		list[i] = r.status()
+	list := []*Status{}
+	for _, one := range all {
+		records, err := one.readAll(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("broadcasts: %w", err)
+		}
+		for _, r := range records {
+			list = append(list, r.status())
+		}
 	}
+	slices.SortStableFunc(list, func(a, b *Status) int { return b.Created.Compare(a.Created) })
 	return list, nil
 }
 
@@ -67,26 +75,26 @@ func (c *Client) Pause(ctx context.Context, name, why string) (State, error) {
 	if why == "" {
 		why = "paused by hand"
 	}
-	return c.act(ctx, name, "pause", func(*record) (any, any, error) { return fmt.Sprintf("%.300s", why), 0, nil })
+	return c.act(ctx, name, "pause", func(*Client, *record) (any, any, error) { return fmt.Sprintf("%.300s", why), 0, nil })
 }
 
 // Resume lets a paused broadcast go on: with its test share as long as that was not judged, or else with everybody, also where it was
 // paused because too many of the test share failed. If all of the share was dealt with while it was paused by hand, it is judged now,
 // and the broadcast may be paused at once. For one with a time to finish by, the pace is chosen anew.
 func (c *Client) Resume(ctx context.Context, name string) (State, error) {
-	return c.act(ctx, name, "resume", func(r *record) (any, any, error) {
+	return c.act(ctx, name, "resume", func(c *Client, r *record) (any, any, error) {
 		f, err := c.choosePace(ctx, r)
 		return "", f.Every.Microseconds(), err
 	})
 }
 
 // act changes the state of a broadcast, with arguments for the script that may depend on what there is.
-func (c *Client) act(ctx context.Context, name, what string, args func(*record) (any, any, error)) (State, error) {
-	r, err := c.read(ctx, name)
+func (c *Client) act(ctx context.Context, name, what string, args func(*Client, *record) (any, any, error)) (State, error) {
+	c, r, err := c.find(ctx, name)
 	if err != nil {
 		return "", fmt.Errorf("broadcast %s: %w", name, err)
 	}
-	first, second, err := args(r)
+	first, second, err := args(c, r)
 	if err != nil {
 		return "", fmt.Errorf("broadcast %s: %w", name, err)
 	}
@@ -104,7 +112,7 @@ func (r *record) line() string {
 // Cancel ends a broadcast for good: nothing more of it is sent, and its jobs end as cancelled. Those that a worker has in hand are
 // asked not to be sent. Called again, it goes on where an error stopped it.
 func (c *Client) Cancel(ctx context.Context, name string) (producer.CancelCount, error) {
-	none := func(*record) (any, any, error) { return "", 0, nil }
+	none := func(*Client, *record) (any, any, error) { return "", 0, nil }
 	state, err := c.act(ctx, name, "cancel", none)
 	switch {
 	case errors.Is(err, ErrEnded) && state == StateCancelled:
@@ -112,7 +120,7 @@ func (c *Client) Cancel(ctx context.Context, name string) (producer.CancelCount,
 	case err != nil:
 		return producer.CancelCount{}, err
 	}
-	r, err := c.read(ctx, name)
+	_, r, err := c.find(ctx, name)
 	if err != nil {
 		return producer.CancelCount{}, fmt.Errorf("broadcast %s: %w", name, err)
 	}

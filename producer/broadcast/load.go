@@ -104,7 +104,7 @@ func (l *loader) store(ctx context.Context, w *work) error {
 func (l *loader) call(ctx context.Context, to int, jobs []any) error {
 	c, s := l.client, l.plan.spec
 	line := l.plan.line()
-	keys := []string{c.keys.Broadcast(s.Name), c.keys.Line(line), c.keys.Groups(), c.keys.Due(), c.keys.Outcomes()}
+	keys := []string{c.keys.Broadcast(s.Name), c.keys.Line(line), c.keys.Groups(), c.keys.Due(), c.keys.Outcomes(), c.keys.Closed()}
 	args := append([]any{c.keys.Task(""), line, s.PageID, l.cursor, to}, jobs...)
 	answer, err := loadScript.Run(ctx, c.rdb, keys, args...).StringSlice()
 	switch {
@@ -115,6 +115,8 @@ func (l *loader) call(ctx context.Context, to int, jobs []any) error {
 		return nil
 	case len(answer) == 1 && answer[0] == "cancelled":
 		return ErrCancelled
+	case len(answer) == 1 && answer[0] == "closed":
+		return errClosed
 	case len(answer) == 1 && answer[0] == "gone":
 		return ErrNotFound
 	case len(answer) == 2 && answer[0] == "at":

@@ -6,6 +6,7 @@
 -- KEYS[3] asynq:{q}:groups
 -- KEYS[4] sendpace:{q}:due
 -- KEYS[5] sendpace:{q}:outcomes   '<page>:accepted' -> count
+-- KEYS[6] sendpace:{q}:closed     not there, unless pages are spread over other queues
 -- ARGV[1] asynq:{q}:t:
 -- ARGV[2] line
 -- ARGV[3] page
@@ -18,6 +19,7 @@
 --                          moved it, or another process does
 --         {'cancelled'}    nothing was written
 --         {'gone'}         there is no such broadcast
+--         {'closed'}       the queue takes no jobs; nothing was written
 --
 -- Invariant: the job of a row is stored if and only if the cursor has passed the row, however often this is called.
 
@@ -27,6 +29,9 @@ if not h[1] then
 end
 if h[2] == 'cancelled' then
   return {'cancelled'}
+end
+if redis.call('EXISTS', KEYS[6]) == 1 then
+  return {'closed'}
 end
 if h[3] ~= ARGV[4] then
   return {'at', h[3] or '0'}

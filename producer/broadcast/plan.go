@@ -85,7 +85,11 @@ func (c *Client) Plan(ctx context.Context, spec Spec, audience *Audience) (*Plan
 	if err := p.settle(); err != nil {
 		return nil, fmt.Errorf("broadcast: %w", err)
 	}
-	if p.Forecast, err = c.forecast(ctx, p.pacing(), time.Now()); err != nil {
+	home, err := c.home(ctx, spec.PageID)
+	if err == nil {
+		p.Forecast, err = home.forecast(ctx, p.pacing(), time.Now())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("broadcast: %w", err)
 	}
 	return p, nil

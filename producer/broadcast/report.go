@@ -38,7 +38,7 @@ type Reason struct {
 
 // Report tells what became of a broadcast so far. The error is [ErrNotFound] if there is none of that name.
 func (c *Client) Report(ctx context.Context, name string) (*Report, error) {
-	r, err := c.read(ctx, name)
+	c, r, err := c.find(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("broadcast %s: %w", name, err)
 	}

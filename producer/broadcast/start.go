@@ -42,6 +42,8 @@ var (
 	ErrChanged = errors.New("the audience changed after it was checked; start it again with the old one, or cancel it")
 	// ErrTaken means that jobs were enqueued under that name without this package.
 	ErrTaken = errors.New("jobs were enqueued under that name; use another name")
+
+	errClosed = errors.New("the number of shards is being changed; start it again")
 )
 
 // Started is what starting a broadcast came to.
@@ -57,7 +59,11 @@ type Started struct {
 // called in several processes at once, each person of the audience gets one job: a call with a plan of the same audience and template
 // goes on where the last one ended. While it runs nothing is sent. An error leaves what is stored as it is, for the next call.
 func (c *Client) Start(ctx context.Context, p *Plan) (Started, error) {
-	s, err := c.start(ctx, p)
+	home, err := c.home(ctx, p.spec.PageID)
+	if err != nil {
+		return Started{}, fmt.Errorf("broadcast %s: %w", p.spec.Name, err)
+	}
+	s, err := home.start(ctx, p)
 	if err != nil {
 		return s, fmt.Errorf("broadcast %s: %w", p.spec.Name, err)
 	}
@@ -99,18 +105,24 @@ type made struct {
 
 // create writes the broadcast down, or finds the one that is there.
 func (c *Client) create(ctx context.Context, p *Plan) (made, error) {
+	if err := c.free(ctx, p.spec.Name); err != nil {
+		return made{}, err
+	}
 	seed := rand.Uint64()
 	fields, err := p.fields(seed)
 	if err != nil {
 		return made{}, err
 	}
 	args := append([]any{p.spec.Name, p.spec.digest(p.sum, p.audience.format)}, fields...)
-	answer, err := createScript.Run(ctx, c.rdb, []string{c.keys.Broadcast(p.spec.Name), c.keys.Broadcasts()}, args...).StringSlice()
+	answer, err := createScript.Run(ctx, c.rdb,
+		[]string{c.keys.Broadcast(p.spec.Name), c.keys.Broadcasts(), c.keys.Closed()}, args...).StringSlice()
 	switch {
 	case err != nil:
 		return made{}, err
 	case len(answer) == 1 && answer[0] == "created":
 		return made{state: StateLoading, seed: seed, test: p.Test}, nil
+	case len(answer) == 1 && answer[0] == "closed":
+		return made{}, errClosed
 	case len(answer) == 1 && answer[0] == "other":
 		return made{}, ErrOther
 	case len(answer) == 1 && answer[0] == "jobs":

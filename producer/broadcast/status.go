@@ -95,6 +95,16 @@ type record struct {
 	spec    settings
 }
 
+// find reads a broadcast in whichever shard it is, and returns the client for that.
+func (c *Client) find(ctx context.Context, name string) (*Client, *record, error) {
+	one, err := c.holder(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := one.read(ctx, name)
+	return one, r, err
+}
+
 // read reads a broadcast's hash.
 func (c *Client) read(ctx context.Context, name string) (*record, error) {
 	fields, err := c.rdb.HGetAll(ctx, c.keys.Broadcast(name)).Result()
@@ -204,7 +214,7 @@ func (r *record) pacing(s *Status) (pacing, error) {
 
 // Status tells how far a broadcast has come. The error is [ErrNotFound] if there is none of that name.
 func (c *Client) Status(ctx context.Context, name string) (*Status, error) {
-	r, err := c.read(ctx, name)
+	c, r, err := c.find(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("broadcast %s: %w", name, err)
 	}

@@ -136,3 +136,9 @@ func (k Keys) Tokenless() string { return k.Own("tokenless") }
 
 // Exporter is the id of the process that exports the figures of the whole queue.
 func (k Keys) Exporter() string { return k.Own("exporter") }
+
+// Shards says over how many queues the pages are spread. It stands in the queue that there is where they are not.
+func (k Keys) Shards() string { return k.Own("shards") }
+
+// Closed exists in a queue that takes no jobs any more, because the pages are spread over others.
+func (k Keys) Closed() string { return k.Own("closed") }

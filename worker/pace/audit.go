@@ -123,20 +123,20 @@ func (r *AuditReport) Fits() bool {
 }
 
 // Audit accounts for each job of a queue: what was accepted is where it waits, in hand, or has ended. It may be called at any
-// time; the counts of the pages are all of one moment. Where they do not fit it looks for the jobs at fault. It changes nothing.
+// time; the counts of all pages of a shard are of one moment. Where they do not fit it looks for the jobs at fault. It changes nothing.
 func Audit(ctx context.Context, rdb redis.UniversalClient, q AuditQuery) (*AuditReport, error) {
 	return audit(ctx, rdb, q, auditLook)
 }
 
 func audit(ctx context.Context, rdb redis.UniversalClient, q AuditQuery, look int) (*AuditReport, error) {
-	if q.Queue == "" {
-		q.Queue = producer.DefaultQueue
-	}
-	a := auditor{rdb: rdb, keys: rediskeys.Keys{Queue: q.Queue}, query: q, most: look, report: &AuditReport{}}
-	if err := a.run(ctx); err != nil {
+	_, each, err := eachShard(ctx, rdb, q.Queue, func(r statusReader) (*AuditReport, error) {
+		a := auditor{rdb: rdb, keys: r.keys, query: q, most: look, report: &AuditReport{}}
+		return a.report, a.run(ctx)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("pace: audit: %w", err)
 	}
-	return a.report, nil
+	return mergeAudits(each), nil
 }
 
 type auditor struct {
@@ -242,12 +242,18 @@ func endsOf(n map[string]int64) Ends {
 	}
 }
 
-// misplaced notes a job once.
+// misplaced notes a job, if its page is asked about.
 func (a *auditor) misplaced(m Misplaced) {
+	if a.query.Page == "" || m.PageID == "" || m.PageID == a.query.Page {
+		a.report.note(m)
+	}
+}
+
+// note notes a job once.
+func (r *AuditReport) note(m Misplaced) {
 	const most = 1000
-	r := a.report
 	switch i, known := slices.BinarySearchFunc(r.Misplaced, m, byID); {
-	case known, a.query.Page != "" && m.PageID != "" && m.PageID != a.query.Page:
+	case known:
 	case len(r.Misplaced) == most:
 		r.Unnamed++
 	default:

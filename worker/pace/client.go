@@ -57,16 +57,17 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	end := time.NewTimer(time.Second)
 	defer end.Stop()
 	for {
-		if !p.rest(end.C) {
+		if !p.rest(end.C) || !p.cfg.Room.enter(end.C, p.draining) {
 			return answer(nil, redis.Nil)
 		}
 		got, err := p.take(ctx, keys, args)
+		if err == nil && (got.verb == "job" || got.verb == "task") {
+			return p.hand(got)
+		}
+		p.cfg.Room.leave()
 		if err != nil {
 			p.recoverFrom(ctx)
 			return answer(nil, err)
-		}
-		if got.verb == "job" || got.verb == "task" {
-			return p.hand(got)
 		}
 	}
 }
@@ -98,7 +99,7 @@ func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, err
 	if now := time.Now(); !p.lineNext && (p.more || now.Sub(p.lastLook) >= lookEvery) {
 		look, p.lastLook = 1, now
 	}
-	if p.inHand()+1 >= p.cfg.Places {
+	if p.inHand()+1 >= p.cfg.Places || p.cfg.Room.full() {
 		last = 1
 	}
 	asked := time.Now()
@@ -141,8 +142,10 @@ func (p *Pacer) recoverFrom(ctx context.Context) {
 func (p *Pacer) hand(got reply) *redis.Cmd {
 	h, err := p.newHand(got)
 	if err != nil {
+		defer p.cfg.Room.leave()
 		return answer(nil, errors.Join(err, p.discard(h, got.args[1])))
 	}
+	h.inside = true
 	p.open(h)
 	return answer(h.forAsynq(), nil)
 }

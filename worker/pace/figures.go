@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 // Figures are what monitoring asks for again and again. They are less than [Status] and cost Redis less: no script, and four
@@ -53,14 +52,11 @@ const figuresPiece = 500
 
 // ReadFigures reads the figures of a queue. An empty queue name means [producer.DefaultQueue].
 func ReadFigures(ctx context.Context, rdb redis.UniversalClient, queue string) (*Figures, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
-	}
-	f, err := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}.figures(ctx)
+	shards, each, err := eachShard(ctx, rdb, queue, func(r statusReader) (*Figures, error) { return r.figures(ctx) })
 	if err != nil {
 		return nil, fmt.Errorf("pace: figures: %w", err)
 	}
-	return f, nil
+	return mergeFigures(shards, each), nil
 }
 
 func (r statusReader) figures(ctx context.Context) (*Figures, error) {

@@ -31,6 +31,8 @@ type Hand struct {
 	slot   int64  // us, 0: none
 	leaves int64  // us, when it is to be sent
 	msg    message
+
+	inside bool // it takes up room
 }
 
 // newHand reads what take handed out. With an error the hand has no message, and can only be settled.
@@ -72,7 +74,7 @@ func (p *Pacer) open(h *Hand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if old := p.fresh[h.ID]; old != nil {
-		delete(p.hands, old.name()) // lost before its handler began, which will find none
+		p.shut(old) // lost before its handler began, which will find none
 	}
 	p.fresh[h.ID], p.hands[h.name()] = h, h
 }
@@ -90,7 +92,16 @@ func (p *Pacer) Begin(id string) *Hand {
 func (p *Pacer) End(h *Hand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.shut(h)
+}
+
+// shut forgets a hand. The caller has p.mu.
+func (p *Pacer) shut(h *Hand) {
 	delete(p.hands, h.name())
+	if h.inside {
+		h.inside = false
+		p.cfg.Room.leave()
+	}
 }
 
 func (p *Pacer) inHand() int {

@@ -44,6 +44,11 @@ const (
 type Config struct {
 	// Queue is the asynq queue. Default: [producer.DefaultQueue].
 	Queue string
+	// Shards is over how many queues the pages are spread, and Shard is the number of the one, from 0, that this pacer hands out the
+	// jobs of; see [producer.Shards]. 0 shards are for one that only pauses, holds and releases: it asks Redis how many there are.
+	Shards, Shard int
+	// ID is the worker's. The pacers of one worker have the same. Default: a new one.
+	ID string
 	// Margin is the share that lines run below their limits, from 0 to below 1. It absorbs the jitter of clocks and
 	// networks: a stream at exactly 50/s shows 51 in some one-second window.
 	Margin float64
@@ -52,6 +57,8 @@ type Config struct {
 	Lead time.Duration
 	// Places is how many jobs the worker can have in hand. Default 1.
 	Places int
+	// Room is what the pacers of one worker share those places with. Default: room for Places.
+	Room Room
 	// HasToken tells which pages this worker has a token for. It releases those that another one held because it has none.
 	// nil means none.
 	HasToken func(page string) bool
@@ -87,6 +94,12 @@ func (c Config) withDefaults() Config {
 	if c.Places == 0 {
 		c.Places = 1
 	}
+	if c.Room == nil && c.Places > 0 {
+		c.Room = NewRoom(c.Places)
+	}
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}
 	}
@@ -109,6 +122,9 @@ func (c Config) validate() error {
 	}
 	if c.Places < 0 {
 		errs = append(errs, fmt.Errorf("pace: Places %d: must be above 0", c.Places))
+	}
+	if c.Shards < 0 || c.Shards > producer.MaxShards || c.Shard < 0 || c.Shard >= max(1, c.Shards) {
+		errs = append(errs, fmt.Errorf("pace: Shards %d, Shard %d: must be up to %d, and one of them", c.Shards, c.Shard, producer.MaxShards))
 	}
 	if c.StreamLength < 0 {
 		errs = append(errs, fmt.Errorf("pace: StreamLength %d: must be above 0", c.StreamLength))
@@ -159,8 +175,9 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	queue := producer.Shards{Queue: cfg.Queue, Count: cfg.Shards}.Queues()[cfg.Shard]
 	return &Pacer{
-		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: cfg.Queue}, id: uuid.NewString(), clock: newClock(time.Now()),
+		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: queue}, id: cfg.ID, clock: newClock(time.Now()),
 		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
 		fresh: map[string]*Hand{}, hands: map[string]*Hand{}, tokenless: map[string]time.Time{},
 	}, nil

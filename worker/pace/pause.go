@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-// App is the scope of a pause that stops all pages.
+// App is the scope of a pause that stops all pages: in each shard for itself, so that for a moment some can be stopped and others
+// not.
 const App = "app"
 
 // Reason says why a page, or the app, does not send.
@@ -54,11 +57,17 @@ func (p *Pacer) pause(ctx context.Context, scope string, ms int64, why Reason) (
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
 	}
 	adapt := !p.cfg.Steady && !why.MissingToken // which says nothing about the platform
-	left, err := pauseScript.Run(ctx, p.rdb, []string{p.keys.Pause(scope), p.keys.Strikes(scope)},
-		ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, p.keys.Own(""), scope, adapt,
-		why.MissingToken).Int64()
+	lasts, err := reach(ctx, p, scope, func(k rediskeys.Keys) (int64, error) {
+		return pauseScript.Run(ctx, p.rdb, []string{k.Pause(scope), k.Strikes(scope)},
+			ms, p.cfg.FirstPause.Milliseconds(), p.cfg.LongestPause.Milliseconds(), text, k.Own(""), scope, adapt,
+			why.MissingToken).Int64()
+	})
 	if err != nil {
 		return 0, fmt.Errorf("pace: pause %s: %w", scope, err)
+	}
+	left := slices.Max(lasts)
+	if slices.Contains(lasts, -1) {
+		left = -1
 	}
 	return time.Duration(left) * time.Millisecond, nil
 }
@@ -73,23 +82,28 @@ func (p *Pacer) release(ctx context.Context, scope string, tokenOnly bool) (bool
 	if tokenOnly {
 		flag = 1
 	}
-	k := p.keys
-	n, err := releaseScript.Run(ctx, p.rdb,
-		[]string{k.Pause(scope), k.Strikes(scope), k.Due(), k.Tokenless(), k.Shares(scope)}, scope, flag).Int64()
+	found, err := reach(ctx, p, scope, func(k rediskeys.Keys) (int64, error) {
+		return releaseScript.Run(ctx, p.rdb,
+			[]string{k.Pause(scope), k.Strikes(scope), k.Due(), k.Tokenless(), k.Shares(scope)}, scope, flag).Int64()
+	})
 	if err != nil {
 		return false, fmt.Errorf("pace: release %s: %w", scope, err)
 	}
-	return n == 1, nil
+	return slices.Max(found) == 1, nil
 }
 
 // Holds returns why each of these pages is on hold; a page that is not has no entry.
 func (p *Pacer) Holds(ctx context.Context, pages []string) (map[string]Reason, error) {
-	r := statusReader{rdb: p.rdb, keys: p.keys}
+	shards, err := p.known(ctx)
+	if err != nil {
+		return nil, err
+	}
 	holds := map[string]Reason{}
 	for ids := range slices.Chunk(pages, figuresPiece) {
 		pipe := p.rdb.Pipeline()
 		asked := make([]pauseCmds, len(ids))
 		for i, id := range ids {
+			r := statusReader{keys: rediskeys.Keys{Queue: shards.QueueOf(id)}}
 			asked[i] = r.askPause(ctx, pipe, id)
 		}
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {

@@ -36,13 +36,21 @@ func (c pauseCmds) status() *PauseStatus {
 // ReadPause reads the pause or hold of scope, a page id or [App]; nil if there is none. An empty queue name means
 // [producer.DefaultQueue].
 func ReadPause(ctx context.Context, rdb redis.UniversalClient, queue, scope string) (*PauseStatus, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
+	shards, err := producer.ReadShards(ctx, rdb, queue)
+	if err != nil {
+		return nil, fmt.Errorf("pace: %w", err)
 	}
 	pipe := rdb.Pipeline()
-	asked := statusReader{keys: rediskeys.Keys{Queue: queue}}.askPause(ctx, pipe, scope)
+	var asked []pauseCmds
+	for _, queue := range scopeQueues(shards, scope) {
+		asked = append(asked, statusReader{keys: rediskeys.Keys{Queue: queue}}.askPause(ctx, pipe, scope))
+	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("pace: pause of %s: %w", scope, err)
 	}
-	return asked.status(), nil
+	var longest *PauseStatus
+	for _, cmds := range asked {
+		longest = longer(longest, cmds.status())
+	}
+	return longest, nil
 }

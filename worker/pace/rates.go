@@ -57,13 +57,17 @@ func rateOf(us int64, margin float64) float64 {
 	return math.Round(r*digits) / digits
 }
 
-// SetRates makes the limits of the whole fleet those given, from the next slot on. It replaces what an earlier call set, and
+// SetRates makes the limits of the whole fleet those given, from the next slot on: a pacer sets those of the pages of its shard, with
+// its part of the app's budget. It replaces what an earlier call set, and
 // takes effect within a second, also on a line whose next slot was hours away.
 func (p *Pacer) SetRates(ctx context.Context, l Limits) error {
 	args := make([]any, 0, 2*len(l.Pages)+2)
-	args = append(args, "default", l.Others.encode(p.cfg.Margin, l.AppBudget))
+	budget := p.part(l.AppBudget)
+	args = append(args, "default", l.Others.encode(p.cfg.Margin, budget))
 	for id, r := range l.Pages {
-		args = append(args, id, r.encode(p.cfg.Margin, l.AppBudget))
+		if p.cfg.Shards <= 1 || p.shards().QueueOf(id) == p.keys.Queue {
+			args = append(args, id, r.encode(p.cfg.Margin, budget))
+		}
 	}
 	p.mu.Lock()
 	p.rates = args

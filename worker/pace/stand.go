@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
 // Stand is how a job stands to the workers and to other jobs. [producer.Producer.Get] tells the rest of it.
@@ -30,14 +29,16 @@ type Stand struct {
 // ReadStand reads how a job stands. An empty queue name means [producer.DefaultQueue]. Of a job that is not there the answer is the
 // zero value, and so it is of one whose id does not tell its recipient while it waits.
 func ReadStand(ctx context.Context, rdb redis.UniversalClient, queue, id string) (Stand, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
-	}
-	s, err := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}.stand(ctx, id)
+	_, found, err := eachShard(ctx, rdb, queue, func(r statusReader) (Stand, error) { return r.stand(ctx, id) })
 	if err != nil {
 		return Stand{}, fmt.Errorf("pace: job %s: %w", id, err)
 	}
-	return s, nil
+	for _, s := range found {
+		if s != (Stand{}) {
+			return s, nil
+		}
+	}
+	return Stand{}, nil
 }
 
 func (r statusReader) stand(ctx context.Context, id string) (Stand, error) {

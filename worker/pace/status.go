@@ -38,7 +38,7 @@ type Status struct {
 	// Halted is when an operator paused the queue in asynq, which stops all pages; zero if it is not paused.
 	Halted time.Time `json:"halted,omitzero"`
 	// Active jobs are in the hands of workers; Pending ones come from no line and are next; Retrying and Scheduled ones wait
-	// for a time; Archived ones failed. All counts and lines are of one moment.
+	// for a time; Archived ones failed. All counts and lines of a shard are of one moment.
 	Pending   int64 `json:"pending"`
 	Active    int64 `json:"active"`
 	Retrying  int64 `json:"retrying"`
@@ -115,15 +115,11 @@ type PauseStatus struct {
 
 // ReadStatus reads the status of a queue. An empty queue name means [producer.DefaultQueue].
 func ReadStatus(ctx context.Context, rdb redis.UniversalClient, queue string) (*Status, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
-	}
-	r := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}
-	s, err := r.read(ctx)
+	shards, each, err := eachShard(ctx, rdb, queue, func(r statusReader) (*Status, error) { return r.read(ctx) })
 	if err != nil {
 		return nil, fmt.Errorf("pace: status: %w", err)
 	}
-	return s, nil
+	return mergeStatus(shards, each), nil
 }
 
 type statusReader struct {

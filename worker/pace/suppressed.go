@@ -8,7 +8,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
@@ -23,12 +22,16 @@ type Suppression struct {
 // ListSuppressed lists the recipients of a page that are suppressed now, those first for whom it ends first. An empty queue name
 // means [producer.DefaultQueue].
 func ListSuppressed(ctx context.Context, rdb redis.UniversalClient, queue, page string) ([]Suppression, error) {
+	key, err := suppressedKey(ctx, rdb, queue, page)
+	if err != nil {
+		return nil, err
+	}
 	now, err := rdb.Time(ctx).Result()
 	if err != nil {
 		return nil, fmt.Errorf("pace: suppressed: %w", err)
 	}
 	found, err := rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: suppressedKey(queue, page), ByScore: true, Start: "(" + strconv.FormatInt(now.UnixMicro(), 10), Stop: "+inf",
+		Key: key, ByScore: true, Start: "(" + strconv.FormatInt(now.UnixMicro(), 10), Stop: "+inf",
 	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("pace: suppressed: %w", err)
@@ -44,9 +47,11 @@ func ListSuppressed(ctx context.Context, rdb redis.UniversalClient, queue, page 
 // Unsuppress lets a page send to a recipient again, or to all if recipient is empty. It returns how many were suppressed, those
 // among them for whom that was over.
 func Unsuppress(ctx context.Context, rdb redis.UniversalClient, queue, page, recipient string) (int64, error) {
-	key := suppressedKey(queue, page)
+	key, err := suppressedKey(ctx, rdb, queue, page)
+	if err != nil {
+		return 0, err
+	}
 	var n int64
-	var err error
 	if recipient != "" {
 		n, err = rdb.ZRem(ctx, key, recipient).Result()
 	} else {
@@ -58,9 +63,7 @@ func Unsuppress(ctx context.Context, rdb redis.UniversalClient, queue, page, rec
 	return n, nil
 }
 
-func suppressedKey(queue, page string) string {
-	if queue == "" {
-		queue = producer.DefaultQueue
-	}
-	return rediskeys.Keys{Queue: queue}.Suppressed(page)
+func suppressedKey(ctx context.Context, rdb redis.UniversalClient, queue, page string) (string, error) {
+	queue, err := home(ctx, rdb, queue, page)
+	return rediskeys.Keys{Queue: queue}.Suppressed(page), err
 }

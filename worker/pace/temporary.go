@@ -10,7 +10,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
@@ -40,8 +39,9 @@ func (t *Temporary) Over(r Rates) Rates {
 // ReadRates reads the configured rates of a page. An empty queue name means [producer.DefaultQueue]. The error is [ErrNoRates] before
 // a worker has run.
 func ReadRates(ctx context.Context, rdb redis.UniversalClient, queue, page string) (Rates, error) {
-	if queue == "" {
-		queue = producer.DefaultQueue
+	queue, err := home(ctx, rdb, queue, page)
+	if err != nil {
+		return Rates{}, err
 	}
 	t, err := statusReader{rdb: rdb, keys: rediskeys.Keys{Queue: queue}}.rates(ctx, []string{page})
 	switch {
@@ -60,7 +60,12 @@ var ErrNoRates = errors.New("pace: no worker has set the rates yet")
 // earlier call gave. It returns when they end, by Redis's clock. The error is [ErrNoRates] before a worker has run: the margin is that
 // of the workers.
 func (p *Pacer) SetTemporary(ctx context.Context, page string, t Temporary, d time.Duration) (until time.Time, _ error) {
-	rates, err := statusReader{rdb: p.rdb, keys: p.keys}.rates(ctx, nil)
+	shards, err := p.known(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	k := rediskeys.Keys{Queue: shards.QueueOf(page)}
+	rates, err := statusReader{rdb: p.rdb, keys: k}.rates(ctx, nil)
 	switch {
 	case err != nil:
 		return time.Time{}, fmt.Errorf("pace: temporary rate: %w", err)
@@ -70,17 +75,22 @@ func (p *Pacer) SetTemporary(ctx context.Context, page string, t Temporary, d ti
 		return time.Time{}, fmt.Errorf("pace: temporary rate: %v is too short", d)
 	}
 	us := func(rate float64) int64 { return interval(rate, rates.margin) }
-	return p.temporary(ctx, page, d, fmt.Sprintf("%d %d %d", us(t.Page), us(t.Bulk), us(t.Media)))
+	return p.temporary(ctx, k, page, d, fmt.Sprintf("%d %d %d", us(t.Page), us(t.Bulk), us(t.Media)))
 }
 
 // EndTemporary ends the temporary rates of a page at once. found is false if there were none.
 func (p *Pacer) EndTemporary(ctx context.Context, page string) (found bool, _ error) {
-	ended, err := p.temporary(ctx, page, 0, "")
+	shards, err := p.known(ctx)
+	if err != nil {
+		return false, err
+	}
+	ended, err := p.temporary(ctx, rediskeys.Keys{Queue: shards.QueueOf(page)}, page, 0, "")
 	return !ended.IsZero(), err
 }
 
-func (p *Pacer) temporary(ctx context.Context, page string, d time.Duration, intervals string) (time.Time, error) {
-	k := p.keys
+func (p *Pacer) temporary(
+	ctx context.Context, k rediskeys.Keys, page string, d time.Duration, intervals string,
+) (time.Time, error) {
 	us, err := temporaryScript.Run(ctx, p.rdb, []string{k.Temporary(page), k.Due(), k.Shares(page)},
 		page, d.Microseconds(), intervals).Int64()
 	if err != nil {

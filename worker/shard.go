@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+// shard is a worker's part in one queue.
+type shard struct {
+	pacer   *pace.Pacer
+	server  *asynq.Server
+	handler *handler
+}
+
+// newShard makes the worker's part in shard i. All parts have its id, and share its room.
+func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*shard, error) {
+	cfg := w.cfg
+	pacer, err := pace.New(w.rdb, pace.Config{
+		Queue: cfg.Queue, Shards: cfg.Shards, Shard: i, ID: id, Margin: cfg.Margin, Places: cfg.Concurrency, Room: room,
+		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
+		Observer: pacerLog{cfg.Log},
+		HasToken: func(page string) bool { _, ok := w.pages.get(page); return ok },
+		Poll:     cfg.Poll, Steady: cfg.Steady,
+	})
+	if err != nil {
+		return nil, err
+	}
+	queue := w.spread().Queues()[i]
+	server := asynq.NewServerFromRedisClient(pacer.Client(), asynq.Config{
+		Concurrency: cfg.Concurrency,
+		Queues:      map[string]int{queue: 1},
+		// The pacer's client does the waiting. This is the pause between two of its answers.
+		TaskCheckInterval:        time.Millisecond,
+		DelayedTaskCheckInterval: time.Second,
+		ShutdownTimeout:          cfg.ShutdownTimeout,
+		Logger:                   asynqLog{cfg.Log},
+		LogLevel:                 asynq.WarnLevel,
+	})
+	h := &handler{
+		pacer: pacer, queue: queue, shards: w.spread(), sender: sender, pages: w.pages, maxAttempts: cfg.MaxAttempts,
+		onUnknown: cfg.OnUnknown, suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
+		plain: cfg.PlainRecipients,
+	}
+	if cfg.batches() {
+		h.grid, h.ahead = batchEvery, batchGather
+	}
+	return &shard{pacer: pacer, server: server, handler: h}, nil
+}
+
+func (w *Worker) spread() producer.Shards {
+	return producer.Shards{Queue: w.cfg.Queue, Count: w.cfg.Shards}
+}
+
+// join makes the worker one of the fleet, and sees to the fleet's limits. Once it has given a sign of life nobody changes the number of
+// shards: what it is then, it stays.
+func (w *Worker) join(ctx context.Context) error {
+	if err := producer.SetShards(ctx, w.rdb, w.spread()); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	for _, s := range w.shards {
+		if err := s.pacer.Beat(ctx); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	if err := producer.SetShards(ctx, w.rdb, w.spread()); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	if err := w.setRates(ctx, nil); err != nil {
+		return err
+	}
+	return w.releaseTokens(ctx)
+}
+
+func (w *Worker) releaseTokens(ctx context.Context) error {
+	for _, s := range w.shards {
+		if err := s.pacer.ReleaseTokens(ctx); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// start lets all shards take jobs, or none.
+func (w *Worker) start() error {
+	for i, s := range w.shards {
+		if err := s.server.Start(s.handler); err != nil {
+			for _, started := range w.shards[:i] {
+				started.server.Shutdown()
+			}
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// stop returns when the sends of all shards have finished.
+func (w *Worker) stop() {
+	for _, s := range w.shards {
+		s.pacer.Drain()
+	}
+	var wg sync.WaitGroup
+	for _, s := range w.shards {
+		wg.Go(s.server.Shutdown)
+	}
+	wg.Wait()
+}
