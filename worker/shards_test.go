@@ -296,3 +296,22 @@ func TestShardsShareTheConcurrency(t *testing.T) {
 	assert.EqualValues(t, 3, most.Load())
 	require.Eventually(t, func() bool { return s.status().Done() }, 10*time.Second, 10*time.Millisecond)
 }
+
+func TestARedisThatLostItsDataLearnsItsShardsAgain(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Server(t)
+	s := newSpread(t, func() redis.UniversalClient { return redistest.Client(t, addr) }, 4)
+	start(t, addr, s.graph, s.cfg)
+	count := func(want int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			got, err := producer.ReadShards(context.Background(), s.rdb, "")
+			return err == nil && got.Count == want
+		}, 30*time.Second, 20*time.Millisecond, "%d shards", want)
+	}
+	count(4)
+	require.NoError(t, s.rdb.FlushAll(context.Background()).Err())
+	count(4)
+	s.enqueue("1001", 3, 3)
+	s.await(3, 20*time.Second)
+}

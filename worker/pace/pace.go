@@ -211,8 +211,11 @@ func (p *Pacer) Run(ctx context.Context) {
 	}
 }
 
-// sweep makes one pass over the claims, after it made sure of the rates and of the pages that wait for a token.
+// sweep makes one pass over the claims, after it made sure of the shards, of the rates and of the pages that wait for a token.
 func (p *Pacer) sweep(ctx context.Context) error {
+	if err := p.restoreShards(ctx); err != nil {
+		return err
+	}
 	if err := p.restoreRates(ctx); err != nil {
 		return err
 	}

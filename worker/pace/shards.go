@@ -12,6 +12,14 @@ import (
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
+// restoreShards tells a Redis that lost its data again how many shards there are.
+func (p *Pacer) restoreShards(ctx context.Context) error {
+	if p.cfg.Shards <= 1 || p.cfg.Shard > 0 {
+		return nil
+	}
+	return producer.SetShards(ctx, p.rdb, p.shards())
+}
+
 // shards are those that a worker's pacer was made for.
 func (p *Pacer) shards() producer.Shards {
 	return producer.Shards{Queue: p.cfg.Queue, Count: p.cfg.Shards}
