@@ -136,3 +136,6 @@ func (k Keys) Tokenless() string { return k.Own("tokenless") }
 
 // Exporter is the id of the process that exports the figures of the whole queue.
 func (k Keys) Exporter() string { return k.Own("exporter") }
+
+// History is the hash of the rates of the last hour, by the place of their span in it.
+func (k Keys) History() string { return k.Own("history") }
