@@ -38,7 +38,8 @@ export function day(text) {
 export async function ask(path, body) {
   let response;
   try {
-    response = await fetch(path, {
+    // The address of the page may hold the login, which fetch refuses; the browser remembers it.
+    response = await fetch(new URL(path, location.origin), {
       signal: AbortSignal.timeout(10_000),
       ...(body && { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
