@@ -37,6 +37,7 @@ type door struct {
 	mu      sync.Mutex
 	callers map[netip.Addr]*rate.Limiter
 	others  *rate.Limiter
+	swept   time.Time // when quiet addresses were looked for
 }
 
 func newDoor(l Login) *door {
@@ -103,7 +104,8 @@ func (d *door) limiter(addr netip.Addr) *rate.Limiter {
 	if l := d.callers[addr]; l != nil {
 		return l
 	}
-	if len(d.callers) >= maxAddresses {
+	if len(d.callers) >= maxAddresses && time.Since(d.swept) >= wrongEvery { // a crowd must not make each call slow
+		d.swept = time.Now()
 		for a, l := range d.callers {
 			if l.Tokens() >= wrongAtOnce {
 				delete(d.callers, a)
