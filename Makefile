@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench chaos chaos-cut clients rules redis
+.PHONY: help demo build test lint bench chaos chaos-cut clients browser rules redis chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ clients: ## send through the gateway with two public client libraries (needs nod
 	npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund
 	go test -count=1 -tags clients -run '^TestClient' ./producer/gateway
 
+browser: chromium redis ## try the monitor in a real browser; SENDPACE_SHOTS=DIR keeps pictures
+	go test -count=1 -tags browser -run '^TestBrowser' ./cmd/sendpace
+
 rules: ## check and test the alert rules for Prometheus (needs promtool)
 	@command -v promtool >/dev/null || { echo 'promtool is missing. Type: sudo apt-get install prometheus' >&2; exit 1; }
 	promtool check rules worker/metrics/rules.yml
@@ -53,6 +56,12 @@ redis:
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -qy redis-server; \
 	elif command -v brew >/dev/null; then brew install redis; fi; \
 	command -v redis-server >/dev/null || { echo 'redis-server is missing. Type: sudo apt-get install redis-server' >&2; exit 1; }
+
+# The browser tests use the Chromium or Chrome in the PATH, and install one if there is none.
+chromium:
+	@for b in chromium chromium-browser google-chrome headless-shell; do command -v $$b >/dev/null && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-dejavu-core; \
+	else echo 'chromium is missing. Type: sudo apt-get install chromium' >&2; exit 1; fi
 
 $(LINTER):
 	@mkdir -p $(BIN)

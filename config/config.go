@@ -134,7 +134,18 @@ type Metrics struct {
 type Monitor struct {
 	// Addr is the host and port to listen on.
 	Addr string
+	// User and Password let a person in; there are both or neither. Token lets a program in, and a person who types it in place
+	// of a password. With none of them there is no login.
+	User     string
+	Password Secret
+	Token    Secret
+	// PasswordFile and TokenFile are where Password and Token were read from, if they were.
+	PasswordFile string
+	TokenFile    string
 }
+
+// HasLogin tells whether the monitor lets in only who can name a password or a token.
+func (m Monitor) HasLogin() bool { return !m.Password.IsZero() || !m.Token.IsZero() }
 
 // Gateway is the section gateway.
 type Gateway struct {

@@ -32,6 +32,11 @@
 //	log.format                 auto                        json, console, or auto: console on a terminal
 //	log.recipients             hashed                      hashed or plain: whom a message was for
 //	monitor.addr               127.0.0.1:8080              where the monitor listens
+//	monitor.user               none                        who may log in at the monitor, with the password
+//	monitor.password           none                        the password, of 10 characters or more
+//	monitor.password_file      none                        a file that holds it
+//	monitor.token              none                        what programs log in with at the monitor
+//	monitor.token_file         none                        a file that holds it
 //	gateway.addr               127.0.0.1:8090              where the gateway listens
 //	gateway.api_keys           none                        keys that the gateway takes in place of a page's token
 //	gateway.rate               1000                        calls a second of each token and key; 0: no limit

@@ -58,6 +58,9 @@ func key[S, T any](name string, at func(*S) *T, parse parser[T]) field[S] {
 func show(v any) string {
 	switch v := v.(type) {
 	case Secret:
+		if v.IsZero() {
+			return none
+		}
 		return v.Reveal()
 	case []Secret:
 		return none
@@ -94,19 +97,24 @@ var fields = []field[Config]{
 		length(time.Second, 20*time.Minute)),
 	key("worker.on_unknown", func(c *Config) *string { return &c.Worker.OnUnknown }, oneOf("resend", "never")),
 	key("worker.suppress_for", func(c *Config) *time.Duration { return &c.Worker.SuppressFor }, length(0, 90*24*time.Hour)),
-	key("worker.http_addr", func(c *Config) *string { return &c.Worker.HTTPAddr }, listenAddrOrNone),
+	key("worker.http_addr", func(c *Config) *string { return &c.Worker.HTTPAddr }, orNone(listenAddr)),
 	key("outcomes.max", func(c *Config) *int { return &c.Outcomes.Max }, between(1000, 100_000_000)),
 	key("log.level", func(c *Config) *string { return &c.Log.Level },
 		oneOf("trace", "debug", "info", "warn", "error")),
 	key("log.format", func(c *Config) *string { return &c.Log.Format }, oneOf("json", "console", "auto")),
 	key("log.recipients", func(c *Config) *string { return &c.Log.Recipients }, oneOf("hashed", "plain")),
 	key("monitor.addr", func(c *Config) *string { return &c.Monitor.Addr }, listenAddr),
+	key("monitor.user", func(c *Config) *string { return &c.Monitor.User }, orNone(userName)),
+	key("monitor.password", func(c *Config) *Secret { return &c.Monitor.Password }, orNone(atLeast(minPassword))),
+	key("monitor.password_file", func(c *Config) *string { return &c.Monitor.PasswordFile }, orNone(fileName)),
+	key("monitor.token", func(c *Config) *Secret { return &c.Monitor.Token }, orNone(atLeast(minAPIKey))),
+	key("monitor.token_file", func(c *Config) *string { return &c.Monitor.TokenFile }, orNone(fileName)),
 	key("gateway.addr", func(c *Config) *string { return &c.Gateway.Addr }, listenAddr),
 	key("gateway.api_keys", func(c *Config) *[]Secret { return &c.Gateway.APIKeys }, apiKeys),
 	key("gateway.rate", func(c *Config) *int { return &c.Gateway.Rate }, between(0, 1_000_000)),
 	key("gateway.max_body", func(c *Config) *int { return &c.Gateway.MaxBody }, between(1<<10, 64<<20)),
 	key("gateway.max_waiting", func(c *Config) *int { return &c.Gateway.MaxWaiting }, between(0, 1_000_000_000)),
-	key("gateway.metrics_addr", func(c *Config) *string { return &c.Gateway.MetricsAddr }, listenAddrOrNone),
+	key("gateway.metrics_addr", func(c *Config) *string { return &c.Gateway.MetricsAddr }, orNone(listenAddr)),
 	key("metrics.per_page", func(c *Config) *bool { return &c.Metrics.PerPage }, yesOrNo),
 }
 

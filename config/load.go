@@ -128,6 +128,7 @@ func (l *loader) load(data []byte, src Source) {
 		}
 	}
 	l.pages(k.Get("pages"))
+	l.login()
 	l.together()
 }
 

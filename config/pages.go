@@ -58,8 +58,8 @@ func (l *loader) page(prefix string, values map[string]any) Page {
 	if !l.mentioned(prefix+".access_token", values) && !l.mentioned(prefix+".access_token_file", values) {
 		l.problem(prefix+".access_token", "is missing; type access_token: ${VAR}, or access_token_file: FILE")
 	}
-	l.secretFile(prefix+".access_token", &entry.page.AccessToken, entry.tokenFile, values)
-	l.secretFile(prefix+".app_secret", &entry.page.AppSecret, entry.secretFile, values)
+	l.secretFile(prefix+".access_token", &entry.page.AccessToken, entry.tokenFile, l.mentioned(prefix+".access_token", values), secret)
+	l.secretFile(prefix+".app_secret", &entry.page.AppSecret, entry.secretFile, l.mentioned(prefix+".app_secret", values), secret)
 	return entry.page
 }
 
@@ -73,12 +73,12 @@ func (l *loader) hasProblem(key string) bool {
 	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Key == key })
 }
 
-// secretFile fills in a secret from the file that key_file names, if it names one.
-func (l *loader) secretFile(key string, to *Secret, name string, values map[string]any) {
+// secretFile fills in a secret from the file that key_file names, if it names one. given tells whether the secret itself is there.
+func (l *loader) secretFile(key string, to *Secret, name string, given bool, parse parser[Secret]) {
 	if name == "" {
 		return
 	}
-	if l.mentioned(key, values) {
+	if given {
 		l.problem(key, "is given twice, here and as a file; take one of the two away")
 		return
 	}
@@ -91,12 +91,28 @@ func (l *loader) secretFile(key string, to *Secret, name string, values map[stri
 		l.problem(key+"_file", "the file %s; check its name and who may read it", err)
 		return
 	}
-	value, problem := secret(string(data))
+	value, problem := parse(string(data))
 	if problem != "" {
 		l.problem(key+"_file", "what is in the file %s", problem)
 		return
 	}
 	*to = value
+}
+
+// login completes the monitor's login.
+func (l *loader) login() {
+	m := &l.cfg.Monitor
+	given := func(key string, s Secret) bool { return !s.IsZero() || l.hasProblem(key) }
+	const password, token = "monitor.password", "monitor.token"
+	l.secretFile(password, &m.Password, m.PasswordFile, given(password, m.Password), atLeast(minPassword))
+	l.secretFile(token, &m.Token, m.TokenFile, given(token, m.Token), atLeast(minAPIKey))
+	known := !l.hasProblem(password) && !l.hasProblem(password+"_file") && !l.hasProblem("monitor.user")
+	switch {
+	case known && m.User != "" && m.Password.IsZero():
+		l.problem(password, "is missing, and monitor.user is there; type password: ${VAR}, or password_file: FILE")
+	case known && m.User == "" && !m.Password.IsZero():
+		l.problem("monitor.user", "is missing, and monitor.password is there; type a name")
+	}
 }
 
 // together checks what single keys cannot show.

@@ -158,11 +158,15 @@ func listenAddr(raw any) (string, string) {
 	return s, ""
 }
 
-func listenAddrOrNone(raw any) (string, string) {
-	if raw == none {
-		return "", ""
+// orNone takes the word none for the zero value.
+func orNone[T any](parse parser[T]) parser[T] {
+	return func(raw any) (T, string) {
+		if raw == none {
+			var zero T
+			return zero, ""
+		}
+		return parse(raw)
 	}
-	return listenAddr(raw)
 }
 
 func redisURL(raw any) (Secret, string) {
@@ -199,7 +203,29 @@ const (
 	none = "none"
 	// minAPIKey keeps a key from being guessed: 16 characters drawn at random.
 	minAPIKey = 16
+	// minPassword is enough where wrong ones are slowed down.
+	minPassword = 10
 )
+
+// atLeast reads a secret of that many characters or more.
+func atLeast(length int) parser[Secret] {
+	return func(raw any) (Secret, string) {
+		s, problem := secret(raw)
+		if problem != "" || len(s.Reveal()) < length {
+			return Secret{}, fmt.Sprintf("must be %d characters or more without a space or accent; make one with: openssl rand -hex 24", length)
+		}
+		return s, ""
+	}
+}
+
+// userName reads what HTTP can carry in front of a password.
+func userName(raw any) (string, string) {
+	s, _ := text(raw)
+	if s = strings.TrimSpace(s); !secretText.MatchString(s) || strings.Contains(s, ":") {
+		return "", "must be a name without a space, an accent or a colon"
+	}
+	return s, ""
+}
 
 // apiKeys reads a list, or what the environment has of one: keys with commas between them.
 func apiKeys(raw any) ([]Secret, string) {

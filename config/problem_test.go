@@ -138,7 +138,7 @@ func TestNoProblemRepeatsAValue(t *testing.T) {
 		"defaults: {rate: %s}", "worker: {concurrency: %s, margin: %[1]s, send_timeout: %[1]s}", "pages: %s",
 		"pages: [%s]", "pages: [{id: %s, access_token: %[1]s}]", "pages: [{id: 1, access_token: '%s x'}]",
 		"pages: [{id: 1, access_token: '${%s'}]", "pages: [{id: 1, access_token_file: /%s}]", "log: {level: %s}",
-		"monitor: {addr: %s}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
+		"monitor: {addr: %s}", "monitor: {user: %s x}", "monitor: {user: a, password: %s x}", "monitor: {token: %s x}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
 		"pages: !!binary '%s-'", "&%s a: *b",
 	} {
 		text = fmt.Sprintf(text, token)

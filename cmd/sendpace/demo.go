@@ -181,9 +181,11 @@ func (d *demo) startMonitor(ctx context.Context, fail context.CancelCauseFunc, r
 	}
 	d.monitor = "http://" + listener.Addr().String()
 	fmt.Fprintf(d.app.stdout, "Watch the queue at %s\n", d.monitor)
-	d.start(ctx, fail, func(ctx context.Context) error {
-		return serve(ctx, listener, monitorHandler(rdb, true, true), monitorGrace)
-	})
+	handler, err := monitorHandler(d.cfg, rdb, true)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	d.start(ctx, fail, func(ctx context.Context) error { return serve(ctx, listener, handler, monitorGrace) })
 	return nil
 }
 

@@ -2,48 +2,62 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
+
+	"github.com/sendpace/sendpace/cmd/sendpace/monitor"
+	"github.com/sendpace/sendpace/config"
 )
 
 func (a *app) monitorCommand() *cobra.Command {
 	var readWrite, remote bool
 	cmd := &cobra.Command{
 		Use:   "monitor",
-		Short: "Show the queue in a browser",
-		Long: "monitor serves asynqmon, which shows every job: those that wait by page and lane, under Aggregating,\n" +
-			"those in flight, those that failed and why. It has no login. Whoever reaches it reads the messages,\n" +
-			"and with --read-write may delete them.",
+		Short: "Show the fleet and the queue in a browser",
+		Long: "monitor serves a page with what each page sends and may send, what waits, pauses and holds, and the rate of the last hour;\n" +
+			"it fits a phone. Beside it stands asynqmon, which shows single jobs: those that wait by page and lane, under Aggregating,\n" +
+			"those in flight, those that failed and why. Whoever reaches it reads the messages there, and with --read-write may also\n" +
+			"pause pages and let them go on, and run and delete jobs.\n\n" +
+			"monitor.user and monitor.password, or monitor.token, make it ask for a login. Without one it listens on this machine alone.",
+		Example: "  sendpace monitor\n  SENDPACE_MONITOR_TOKEN=$(cat token) sendpace monitor --addr 0.0.0.0:8080 --read-write",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config(cmd)
 			if err != nil {
 				return err
 			}
-			if !remote && !isLoopback(cfg.Monitor.Addr) {
-				return misuse("listen on 127.0.0.1, or add --allow-remote where something in front asks for a login",
-					"the monitor has no login, and %s can be reached from other machines", cfg.Monitor.Addr)
-			}
-			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
-			if err != nil {
+			if err := a.checkExposure(cfg.Monitor, remote); err != nil {
 				return err
 			}
-			return errors.Join(a.serveMonitor(cmd.Context(), cfg.Monitor.Addr, rdb, readWrite), closeRedis())
+			return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+				return a.serveMonitor(ctx, cfg, rdb, readWrite)
+			})
 		},
 	}
 	cmd.Flags().String("addr", "", "`host:port` to listen on, in place of monitor.addr")
 	bind(cmd, "addr", "monitor.addr")
-	cmd.Flags().BoolVar(&readWrite, "read-write", false, "let visitors run, archive and delete jobs")
-	cmd.Flags().BoolVar(&remote, "allow-remote", false, "allow an --addr that other machines can reach")
+	cmd.Flags().BoolVar(&readWrite, "read-write", false, "let visitors pause and release pages, and run, archive and delete jobs")
+	cmd.Flags().BoolVar(&remote, "allow-remote", false, "allow an --addr that other machines can reach without a login")
 	a.queueFlags(cmd)
 	return cmd
+}
+
+// checkExposure lets a monitor that other machines reach start only with a login, or where somebody has said that it needs none.
+func (a *app) checkExposure(m config.Monitor, remote bool) error {
+	switch {
+	case isLoopback(m.Addr):
+	case m.HasLogin():
+		a.say("warning: other machines reach the monitor, and the login travels to it unencrypted; put TLS in front of it")
+	case !remote:
+		return misuse("set monitor.user and monitor.password, or monitor.token; or add --allow-remote where something in front asks for a login",
+			"the monitor has no login, and %s can be reached from other machines", m.Addr)
+	}
+	return nil
 }
 
 // isLoopback tells whether only this machine reaches what listens on addr.
@@ -53,36 +67,37 @@ func isLoopback(addr string) bool {
 	return err == nil && (host == "localhost" || (ip != nil && ip.IsLoopback()))
 }
 
-func (a *app) serveMonitor(ctx context.Context, addr string, rdb redis.UniversalClient, readWrite bool) error {
-	listener, err := listen(ctx, addr)
+func (a *app) serveMonitor(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient, readWrite bool) error {
+	handler, err := monitorHandler(cfg, rdb, readWrite)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, cfg.Monitor.Addr)
 	if err != nil {
 		return failure("choose another port with --addr", "%w", err)
 	}
-	fmt.Fprintf(a.stdout, "the queue can be seen at http://%s; Ctrl-C ends it\n", listener.Addr())
-	return serve(ctx, listener, monitorHandler(rdb, readWrite, isLoopback(addr)), monitorGrace)
+	fmt.Fprintf(a.stdout, "the fleet can be seen at http://%s; Ctrl-C ends it\n", listener.Addr())
+	return serve(ctx, listener, handler, monitorGrace)
 }
 
-// monitorHandler is asynqmon behind what it lacks itself: other sites cannot make a visitor's browser act on it,
-// frame it, or, with local, read it by a host name of theirs that points here.
-func monitorHandler(rdb redis.UniversalClient, readWrite, local bool) http.Handler {
-	format := func(_ string, data []byte) string { return shown(data) }
-	mon := asynqmon.New(asynqmon.Options{
-		RootPath:         "/",
-		RedisConnOpt:     sharedRedis{rdb},
-		ReadOnly:         !readWrite,
-		PayloadFormatter: asynqmon.PayloadFormatterFunc(format),
-		ResultFormatter:  asynqmon.ResultFormatterFunc(format),
-	})
-	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !isLoopback(withPort(r.Host)) {
-			http.Error(w, "the monitor answers to its own address only", http.StatusMisdirectedRequest)
-			return
-		}
-		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		mon.ServeHTTP(w, r)
-	})
-	return http.NewCrossOriginProtection().Handler(guarded)
+// monitorHandler is the page of ours, with asynqmon beside it.
+func monitorHandler(cfg *config.Config, rdb redis.UniversalClient, readWrite bool) (http.Handler, error) {
+	queue, err := queueHandler(rdb, readWrite)
+	if err != nil {
+		return nil, err
+	}
+	source := monitorSource{cfg: cfg, rdb: rdb}
+	m := monitor.Config{
+		Fleet: source.fleet, History: source.history, Broadcasts: source.broadcasts, Queue: queue,
+		Login: monitor.Login{User: cfg.Monitor.User, Password: cfg.Monitor.Password, Token: cfg.Monitor.Token},
+	}
+	if readWrite {
+		m.Stop, m.Release = source.stop, source.release
+	}
+	if isLoopback(cfg.Monitor.Addr) {
+		m.Host = func(host string) bool { return isLoopback(withPort(host)) }
+	}
+	return monitor.New(m), nil
 }
 
 func withPort(host string) string {
@@ -90,25 +105,6 @@ func withPort(host string) string {
 		return net.JoinHostPort(host, "80")
 	}
 	return host
-}
-
-// sharedRedis gives asynqmon a client that is not its to close. It must be the plain one: asynqmon shows nothing
-// about a Redis that it reaches through another type.
-type sharedRedis struct{ rdb redis.UniversalClient }
-
-// MakeRedisClient returns the client.
-func (s sharedRedis) MakeRedisClient() any { return s.rdb }
-
-// shown is how a payload or a result appears: as it is if it is JSON, which asynqmon then lays out, else as JSON text.
-func shown(data []byte) string {
-	if json.Valid(data) {
-		return string(data)
-	}
-	quoted, err := json.Marshal(string(data))
-	if err != nil {
-		return `""`
-	}
-	return string(quoted)
 }
 
 // monitorGrace is how long a visitor's page may take to finish.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/config"
 )
 
 // post makes a Send API call and returns the status.
@@ -43,9 +45,9 @@ func TestTheMonitorShowsLinesByPage(t *testing.T) {
 	p := start(t, nil, nil, "monitor", "--redis", url, "--addr", "127.0.0.1:0")
 	base := p.out.wait(t, `seen at (http://\S+);`)
 	for path, want := range map[string]string{
-		"/":           "<!doctype html>",
-		"/api/queues": `"queue":"messenger"`,
-		"/api/queues/messenger/groups/1001:bulk/aggregating_tasks": `\"text\":\"hello\\nworld\"`,
+		"/asynqmon/":           "<!doctype html>",
+		"/asynqmon/api/queues": `"queue":"messenger"`,
+		"/asynqmon/api/queues/messenger/groups/1001:bulk/aggregating_tasks": `\"text\":\"hello\\nworld\"`,
 	} {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, base+path, nil)
 		require.NoError(t, err)
@@ -60,7 +62,7 @@ func TestWhomTheMonitorAnswers(t *testing.T) {
 	t.Parallel()
 	_, rdb := startRedis(t)
 	const own = "127.0.0.1:8080"
-	path := map[string]string{"GET": "/api/queues", "DELETE": "/api/queues/none"}
+	path := map[string]string{"GET": "/asynqmon/api/queues", "DELETE": "/asynqmon/api/queues/none"}
 	for _, tt := range []struct {
 		name             string
 		readWrite, local bool
@@ -85,7 +87,13 @@ func TestWhomTheMonitorAnswers(t *testing.T) {
 			req.Host = tt.host
 			req.Header.Set("Sec-Fetch-Site", tt.site)
 			resp := httptest.NewRecorder()
-			monitorHandler(rdb, tt.readWrite, tt.local).ServeHTTP(resp, req)
+			cfg := config.Default()
+			if !tt.local {
+				cfg.Monitor.Addr = "0.0.0.0:8080"
+			}
+			handler, err := monitorHandler(cfg, rdb, tt.readWrite)
+			require.NoError(t, err)
+			handler.ServeHTTP(resp, req)
 			assert.Equal(t, tt.want, resp.Code, resp.Body)
 		})
 	}

@@ -86,26 +86,39 @@ func (a *app) stop(cmd *cobra.Command, scope string, s stopping) error {
 		}
 	}
 	return a.onScope(cmd, scope, func(ctx context.Context, rdb redis.UniversalClient, pacer *pace.Pacer) error {
-		why := pace.Reason{Text: oneLine(s.why), Since: time.Now().UTC()}
-		var err error
-		if s.span > 0 {
-			_, err = pacer.Pause(ctx, scope, s.span, why)
-		} else {
-			err = pacer.Hold(ctx, scope, why)
-		}
-		if err != nil {
+		now, changed, err := stopScope(ctx, rdb, pacer, scope, s.span, s.why)
+		if err != nil || now == nil {
 			return err
 		}
-		now, err := pace.ReadPause(ctx, rdb, "", scope)
-		if err != nil || now == nil { // nil: released in between
-			return err
-		}
-		if !now.Since.Equal(why.Since) {
+		if !changed {
 			a.say("it was stopped before, and that lasts longer: nothing was changed")
 		}
 		_, err = fmt.Fprintln(a.stdout, stillness(scopeName(scope), scope, now))
 		return err
 	})
+}
+
+// stopScope pauses a page, or all, for a time, or holds it with a span of 0. It returns what stops it then: what was on before
+// may last longer, and changed is false. nil means that it was released in between.
+func stopScope(
+	ctx context.Context, rdb redis.UniversalClient, pacer *pace.Pacer, scope string, span time.Duration, text string,
+) (now *pace.PauseStatus, changed bool, err error) {
+	why := pace.Reason{Text: oneLine(text), Since: time.Now().UTC()}
+	if span > 0 {
+		_, err = pacer.Pause(ctx, scope, span, why)
+	} else {
+		err = pacer.Hold(ctx, scope, why)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	now, err = pace.ReadPause(ctx, rdb, "", scope)
+	return now, now != nil && now.Since.Equal(why.Since), err
+}
+
+// handPacer is for what a person stops. That says nothing about what the platform takes: it needs no probe and no climb.
+func handPacer(rdb redis.UniversalClient) (*pace.Pacer, error) {
+	return pace.New(rdb, pace.Config{Steady: true})
 }
 
 // onScope runs a command that acts on a page, or on all.
@@ -122,8 +135,7 @@ func (a *app) onScope(
 		}
 	}
 	return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
-		// What a person stops says nothing about what the platform takes: it needs no probe and no climb.
-		pacer, err := pace.New(rdb, pace.Config{Steady: true})
+		pacer, err := handPacer(rdb)
 		if err != nil {
 			return err
 		}

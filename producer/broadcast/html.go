@@ -15,11 +15,9 @@ var (
 	reportTemplate = htmltemplate.Must(htmltemplate.New("report").Funcs(htmltemplate.FuncMap{"time": stamp}).Parse(reportHTML))
 )
 
-// The plot's measures, and how many bars it has at most.
+// The plot's measures, which the page stretches to its width, and how many bars it has at most.
 const (
-	plotWidth, plotHeight         = 960, 260
-	plotLeft, plotTop             = 60, 12
-	plotBase                      = plotHeight - 28
+	plotWidth, plotHeight         = 960, 220
 	maxBars                       = 400
 	reportTime                    = "2006-01-02 15:04:05 UTC"
 	barGap                        = 0.15 // of a bar's width
@@ -38,7 +36,7 @@ type htmlReport struct {
 	Fastest     float64 // a second
 	First, Last time.Time
 
-	Width, Height, Left, Top, Base int
+	Width, Height int
 }
 
 type htmlCount struct {
@@ -56,10 +54,7 @@ type htmlBar struct {
 
 // WriteHTML writes the report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere.
 func (r *Report) WriteHTML(w io.Writer) error {
-	page := htmlReport{
-		Report: r, Counts: r.counts(), Facts: r.facts(),
-		Width: plotWidth, Height: plotHeight, Left: plotLeft, Top: plotTop, Base: plotBase,
-	}
+	page := htmlReport{Report: r, Counts: r.counts(), Facts: r.facts(), Width: plotWidth, Height: plotHeight}
 	page.plot()
 	if err := reportTemplate.Execute(w, page); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -120,11 +115,11 @@ func (h *htmlReport) plot() {
 	}
 	h.First, h.Last = course[0].At, course[len(course)-1].At.Add(h.Step)
 	h.Fastest = float64(h.Most) / h.Step.Seconds()
-	width := float64(plotWidth-plotLeft) / float64(len(course))
+	width := float64(plotWidth) / float64(len(course))
 	for i, p := range course {
-		height := float64(plotBase-plotTop) * float64(p.Sent) / float64(max(1, h.Most))
+		height := float64(plotHeight) * float64(p.Sent) / float64(max(1, h.Most))
 		h.Bars = append(h.Bars, htmlBar{
-			Point: p, X: plotLeft + width*float64(i), W: width * (1 - barGap), Y: plotBase - height, H: height,
+			Point: p, X: width * float64(i), W: width * (1 - barGap), Y: plotHeight - height, H: height,
 		})
 	}
 }

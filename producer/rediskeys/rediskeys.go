@@ -142,3 +142,6 @@ func (k Keys) Shards() string { return k.Own("shards") }
 
 // Closed exists in a queue that takes no jobs any more, because the pages are spread over others.
 func (k Keys) Closed() string { return k.Own("closed") }
+
+// History is the hash of the rates of the last hour, by the place of their span in it.
+func (k Keys) History() string { return k.Own("history") }

@@ -116,6 +116,11 @@ func (p *Pacer) heartbeat(ctx context.Context) {
 		if err == nil && (reap || n%ownEvery == 0) {
 			err = p.reap(ctx, reap, lostAfter)
 		}
+		if !reap {
+			p.sampled = nil // another one writes the history
+		} else if err == nil {
+			err = p.record(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			p.cfg.Observer.Error(err)
 		}

@@ -158,6 +158,8 @@ type Pacer struct {
 
 	tokenless map[string]time.Time // when this worker held a page for want of a token
 
+	sampled *sample // the last one of the history; nil while another worker writes it. Used by heartbeat alone.
+
 	// Used by dequeue alone, which asynq calls from one goroutine.
 	askAt    time.Time // when the next question is worth it
 	lastLook time.Time
