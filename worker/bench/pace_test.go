@@ -1,0 +1,119 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sendpace/sendpace/sendapi/sandbox"
+	"github.com/sendpace/sendpace/worker/pace"
+)
+
+// latency is what the platform takes for an answer, in the scenarios where that matters.
+const latency = 50 * time.Millisecond
+
+// paced is how well a limit was held, as the receiver saw it.
+type paced struct {
+	count       int
+	held        float64 // share of the limit, in percent
+	worstSecond int
+	over        int // calls that are one too many in the second before them
+	gapCV       float64
+}
+
+var pacedColumns = []any{"held", "most in any second", "windows over", "gap CV"}
+
+func (p paced) cells() []any {
+	return []any{fmt.Sprintf("%.1f %%", p.held), p.worstSecond, p.over, fmt.Sprintf("%.2f", p.gapCV)}
+}
+
+// judge measures the calls of a page, or of all for an empty id, against a limit.
+func judge(calls []sandbox.Call, page string, limit int) paced {
+	times := timesOf(calls, page)
+	slices.SortFunc(times, time.Time.Compare)
+	m := sandbox.Measure(times)
+	p := paced{count: m.Count, held: 100 * m.Rate / float64(limit), worstSecond: m.WorstSecond, gapCV: m.GapCV}
+	for i := limit; i < len(times); i++ {
+		if times[i].Sub(times[i-limit]) < time.Second {
+			p.over++
+		}
+	}
+	return p
+}
+
+// overtaken counts the messages that came after a later one to the same person.
+func overtaken(t testing.TB, calls []sandbox.Call) (n int) {
+	last := map[string]int{}
+	for _, c := range calls {
+		text, person := number(t, c), c.PageID+":"+c.Recipient
+		if before, ok := last[person]; ok && text < before {
+			n++
+		}
+		last[person] = max(text, last[person])
+	}
+	return n
+}
+
+// retryLimit is how long a system gets for thirty seconds' worth of jobs. Retrying sends a few a second, and would take many minutes.
+const retryLimit = time.Minute
+
+// BenchmarkPaced: what it costs to hold one page at 50/s, beside what else holds a pace with asynq.
+func BenchmarkPaced(b *testing.B) {
+	n := scaled(1500)
+	s := newSection(b, "One page at 50/s", fmt.Sprintf("Four workers, %d jobs for 200 people, 50 ms to each answer. A system that takes more than "+
+		"a minute is stopped then.", n), slices.Concat([]any{"", "sent"}, pacedColumns, []any{"out of order"}, costColumns)...)
+	for _, sys := range []system{sendpace, waiting, retrying} {
+		f := newFleet(b, one(sys, 50), latency)
+		calls, used := f.run(4, jobs(n, 200, first), n, retryLimit)
+		s.row([]any{sys, len(calls)}, judge(calls, "", 50).cells(), []any{overtaken(b, calls)}, used.cells())
+		f.stop()
+	}
+}
+
+// BenchmarkFast: the platform's limit of 300/s, on one page, beside slower ones, and on ten.
+func BenchmarkFast(b *testing.B) {
+	seconds := scaled(40)
+	s := newSection(b, "300/s", fmt.Sprintf("Four workers, %d seconds of jobs a page, 50 ms to each answer. Of ten pages the row has the worst of each "+
+		"figure.\nMB is the resident memory of the four processes at the end; each counts the part of the program that they share.", seconds),
+		slices.Concat([]any{"pages", "limit"}, pacedColumns, []any{"out of order"}, costColumns, []any{"MB"})...)
+	fast := func(name string, limits ...int) {
+		cfg := workerConfig{System: sendpace, Pages: len(limits), Rates: rate(30), PageRates: map[string]pace.Rates{}}
+		var pages []int // of the jobs, in their order
+		for i, limit := range limits {
+			cfg.PageRates[pageID(i)] = rate(float64(limit))
+			pages = append(pages, slices.Repeat([]int{i}, limit*seconds)...)
+		}
+		f := newFleet(b, cfg, latency)
+		calls, used := f.run(4, jobs(len(pages), 2000, func(i int) int { return pages[i] }), len(pages), 3*time.Minute)
+		assert.Len(b, calls, len(pages))
+		worst := map[int]paced{}
+		for i, limit := range limits {
+			worst[limit] = worse(worst[limit], judge(calls, pageID(i), limit))
+		}
+		for i, limit := range slices.Compact(limits) {
+			rest := [][]any{{name, fmt.Sprintf("%d/s", limit)}, worst[limit].cells()}
+			if i == 0 {
+				rest = append(rest, []any{overtaken(b, calls)}, used.cells(), []any{fmt.Sprintf("%.0f", f.resident())})
+			}
+			s.row(rest...)
+		}
+		f.stop()
+	}
+	fast("one", 300)
+	fast("three at once", 1, 50, 300)
+	fast("ten at once", slices.Repeat([]int{300}, 10)...)
+}
+
+// worse has the worse of each figure; one of no calls is none.
+func worse(a, b paced) paced {
+	if a.count == 0 {
+		return b
+	}
+	return paced{
+		count: a.count + b.count, held: min(a.held, b.held), worstSecond: max(a.worstSecond, b.worstSecond),
+		over: a.over + b.over, gapCV: max(a.gapCV, b.gapCV),
+	}
+}
