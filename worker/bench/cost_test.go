@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -60,7 +59,7 @@ func (u usage) since(before usage) cost {
 var costColumns = []any{"Redis commands a job", "workers' CPU s per 1,000 jobs", "Redis CPU s per 1,000 jobs"}
 
 func (c cost) cells() []any {
-	return []any{fmt.Sprintf("%.1f", c.commands), fmt.Sprintf("%.2f", c.workers), fmt.Sprintf("%.2f", c.redis)}
+	return []any{english.Sprintf("%.1f", c.commands), english.Sprintf("%.2f", c.workers), english.Sprintf("%.2f", c.redis)}
 }
 
 // info asks Redis about itself.

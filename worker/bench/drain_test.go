@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // BenchmarkDrain: how fast a backlog goes out where no limit holds it.
 func BenchmarkDrain(b *testing.B) {
 	n := scaled(50_000)
-	s := newSection(b, "Unthrottled", fmt.Sprintf("Four workers send %d waiting jobs of ten pages, each to another person; the receiver answers "+
+	s := newSection(b, "Unthrottled", english.Sprintf("Four workers send %d waiting jobs of ten pages, each to another person; the receiver answers "+
 		"at once.\nSendpace's limits are out of reach.", n), append([]any{"", "jobs/s", "of bare asynq"}, costColumns...)...)
 	var bare float64
 	for _, sys := range []system{bareAsynq, sendpace} {
@@ -26,7 +25,7 @@ func BenchmarkDrain(b *testing.B) {
 		if sys == bareAsynq {
 			bare = perSecond
 		}
-		s.row([]any{sys, fmt.Sprintf("%.0f", perSecond), fmt.Sprintf("%.2f", perSecond/bare)}, used.cells())
+		s.row([]any{sys, english.Sprintf("%.0f", perSecond), english.Sprintf("%.2f", perSecond/bare)}, used.cells())
 		f.stop()
 	}
 }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ type paced struct {
 var pacedColumns = []any{"held", "most in any second", "windows over", "gap CV"}
 
 func (p paced) cells() []any {
-	return []any{fmt.Sprintf("%.1f %%", p.held), p.worstSecond, p.over, fmt.Sprintf("%.2f", p.gapCV)}
+	return []any{english.Sprintf("%.1f %%", p.held), p.worstSecond, p.over, english.Sprintf("%.2f", p.gapCV)}
 }
 
 // judge measures the calls of a page, or of all for an empty id, against a limit.
@@ -63,7 +62,7 @@ const retryLimit = time.Minute
 // BenchmarkPaced: what it costs to hold one page at 50/s, beside what else holds a pace with asynq.
 func BenchmarkPaced(b *testing.B) {
 	n := scaled(1500)
-	s := newSection(b, "One page at 50/s", fmt.Sprintf("Four workers, %d jobs for 200 people, 50 ms to each answer. A system that takes more than "+
+	s := newSection(b, "One page at 50/s", english.Sprintf("Four workers, %d jobs for 200 people, 50 ms to each answer. A system that takes more than "+
 		"a minute is stopped then.", n), slices.Concat([]any{"", "sent"}, pacedColumns, []any{"out of order"}, costColumns)...)
 	for _, sys := range []system{sendpace, waiting, retrying} {
 		f := newFleet(b, one(sys, 50), latency)
@@ -76,7 +75,7 @@ func BenchmarkPaced(b *testing.B) {
 // BenchmarkFast: the platform's limit of 300/s, on one page, beside slower ones, and on ten.
 func BenchmarkFast(b *testing.B) {
 	seconds := scaled(40)
-	s := newSection(b, "300/s", fmt.Sprintf("Four workers, %d seconds of jobs a page, 50 ms to each answer. Of ten pages the row has the worst of each "+
+	s := newSection(b, "300/s", english.Sprintf("Four workers, %d seconds of jobs a page, 50 ms to each answer. Of ten pages the row has the worst of each "+
 		"figure.\nMB is the resident memory of the four processes at the end; each counts the part of the program that they share.", seconds),
 		slices.Concat([]any{"pages", "limit"}, pacedColumns, []any{"out of order"}, costColumns, []any{"MB"})...)
 	fast := func(name string, limits ...int) {
@@ -94,9 +93,9 @@ func BenchmarkFast(b *testing.B) {
 			worst[limit] = worse(worst[limit], judge(calls, pageID(i), limit))
 		}
 		for i, limit := range slices.Compact(limits) {
-			rest := [][]any{{name, fmt.Sprintf("%d/s", limit)}, worst[limit].cells()}
+			rest := [][]any{{name, english.Sprintf("%d/s", limit)}, worst[limit].cells()}
 			if i == 0 {
-				rest = append(rest, []any{overtaken(b, calls)}, used.cells(), []any{fmt.Sprintf("%.0f", f.resident())})
+				rest = append(rest, []any{overtaken(b, calls)}, used.cells(), []any{english.Sprintf("%.0f", f.resident())})
 			}
 			s.row(rest...)
 		}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -21,7 +21,7 @@ var usual = pace.Rates{Page: 300, Bulk: 0.9, Media: 10}
 func BenchmarkRealtime(b *testing.B) {
 	const pages = 1000
 	waiting, answers := scaled(1_000_000), scaled(300)
-	s := newSection(b, "Answers (the realtime lane)", fmt.Sprintf("Four workers, %d answers of ten pages, one each 50 to 150 ms, from before Enqueue to "+
+	s := newSection(b, "Answers (the realtime lane)", english.Sprintf("Four workers, %d answers of ten pages, one each 50 to 150 ms, from before Enqueue to "+
 		"their arrival at the receiver. Bulk runs\nat the default of 0.9/s a page.", answers), "", "p50 ms", "p99 ms", "longest ms", "bulk jobs/s meanwhile")
 	f := newFleet(b, workerConfig{System: sendpace, Pages: pages, Rates: usual}, 0)
 	f.start(4)
@@ -30,14 +30,14 @@ func BenchmarkRealtime(b *testing.B) {
 		took := f.answer(answers)
 		bulk := f.usage().since(before).perSecond - 10
 		ms := func(share float64) string {
-			return fmt.Sprintf("%.1f", 1000*took[int(share*float64(len(took)-1))].Seconds())
+			return english.Sprintf("%.1f", 1000*took[int(share*float64(len(took)-1))].Seconds())
 		}
-		s.row([]any{name, ms(0.5), ms(0.99), ms(1), fmt.Sprintf("%.0f", max(0, bulk))})
+		s.row([]any{name, ms(0.5), ms(0.99), ms(1), english.Sprintf("%.0f", max(0, bulk))})
 	}
 	measure("idle fleet")
 	// Page after page, while the workers run: the pages are out of step with each other, as they are in life.
 	f.enqueue(jobs(waiting, waiting, func(i int) int { return i * pages / waiting }))
-	measure(fmt.Sprintf("%d bulk jobs wait over %d pages", waiting, pages))
+	measure(english.Sprintf("%d bulk jobs wait over %d pages", waiting, pages))
 }
 
 // answer enqueues n answers, one at a time, and returns how long each took to arrive, the shortest first. It does not wait for one
@@ -46,12 +46,13 @@ func (f *fleet) answer(n int) (took []time.Duration) {
 	f.t.Helper()
 	begun := make(map[string]time.Time, n)
 	for i := range n {
-		j := job(pageID(i%10), i, 0)
-		// People of their own, by the number and the time: no other message is on its way to them.
-		person := fmt.Sprintf("%d%04d", time.Now().Unix(), i)
-		j.Lane, j.Request = producer.LaneRealtime, fmt.Appendf(nil, `{"recipient":{"id":%q},"messaging_type":"RESPONSE","message":{"text":"Yes"}}`, person)
-		begun[person] = time.Now()
-		_, err := f.producer.Enqueue(context.Background(), j)
+		// Persons of their own, by the time: no other message is on its way to one.
+		j := job(pageID(i%10), i, int(time.Now().UnixMilli()))
+		j.Lane = producer.LaneRealtime
+		req, err := sendapi.ParseRequest(j.Request)
+		require.NoError(f.t, err)
+		begun[req.Recipient.Address()] = time.Now()
+		_, err = f.producer.Enqueue(context.Background(), j)
 		require.NoError(f.t, err)
 		pass(50*time.Millisecond + rand.N(100*time.Millisecond))
 	}

@@ -18,7 +18,12 @@ import (
 	"github.com/shirou/gopsutil/v4/load"
 	"github.com/shirou/gopsutil/v4/mem"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
+
+// english writes numbers as 1,000,000.
+var english = message.NewPrinter(language.English)
 
 // results are the sections of this run.
 var results report

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ import (
 // BenchmarkScale: whether a job costs more where there are more pages and more jobs wait.
 func BenchmarkScale(b *testing.B) {
 	const perSecond, seconds = 500, 20
-	s := newSection(b, "Pages and backlog", fmt.Sprintf("Four workers send %d jobs a second in all, for %d seconds, and the receiver answers at once. "+
+	s := newSection(b, "Pages and backlog", english.Sprintf("Four workers send %d jobs a second in all, for %d seconds, and the receiver answers at once. "+
 		"Stopping is the slowest of the\nfour; starting is from the start of a process, the only one, to the first message that arrives.",
 		perSecond, seconds), slices.Concat([]any{"", "jobs/s"}, costColumns, []any{"stop", "start"})...)
 	var costs []cost
@@ -35,18 +34,17 @@ func BenchmarkScale(b *testing.B) {
 		c := f.usage().since(before)
 		costs = append(costs, c)
 		stopped, started := f.stop(), f.firstSend()
-		s.row([]any{fmt.Sprintf("%d pages, %d waiting", size.pages, size.waiting), fmt.Sprintf("%.0f", c.perSecond)}, c.cells(),
+		s.row([]any{english.Sprintf("%d pages, %d waiting", size.pages, size.waiting), english.Sprintf("%.0f", c.perSecond)}, c.cells(),
 			[]any{inSeconds(stopped), inSeconds(started)})
 		f.stop()
 	}
 	few, many := costs[0], costs[1]
-	s.row([]any{"ratio", ""}, cost{
-		commands: many.commands / few.commands, workers: many.workers / few.workers, redis: many.redis / few.redis,
-	}.cells())
+	ratio := func(a, b float64) string { return english.Sprintf("%.2f", a/b) }
+	s.row([]any{"ratio", "", ratio(many.commands, few.commands), ratio(many.workers, few.workers), ratio(many.redis, few.redis)})
 	paper(b, many, bytes)
 }
 
-func inSeconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+func inSeconds(d time.Duration) string { return english.Sprintf("%.2f s", d.Seconds()) }
 
 // firstSend starts a process and returns how long it takes until a call arrives.
 func (f *fleet) firstSend() time.Duration {
@@ -68,8 +66,8 @@ func BenchmarkBacklog(b *testing.B) {
 	}
 	_, bare := perJob(bareAsynq)
 	f, ours := perJob(sendpace)
-	s.row([]any{fmt.Sprintf("%d pending tasks of bare asynq", few), fmt.Sprintf("%.0f bytes each", bare)})
-	s.row([]any{fmt.Sprintf("%d waiting jobs of Sendpace", few), fmt.Sprintf("%.0f bytes each, ratio %.2f", ours, ours/bare)})
+	s.row([]any{english.Sprintf("%d pending tasks of bare asynq", few), english.Sprintf("%.0f bytes each", bare)})
+	s.row([]any{english.Sprintf("%d waiting jobs of Sendpace", few), english.Sprintf("%.0f bytes each, ratio %.2f", ours, ours/bare)})
 	f.enqueue(jobs(many-few, many-few, first))
 	f.start(1) // it sets the rates
 	pacer, err := pace.New(f.rdb, pace.Config{})
@@ -77,5 +75,5 @@ func BenchmarkBacklog(b *testing.B) {
 	begin := time.Now()
 	_, err = pacer.SetTemporary(context.Background(), pageID(0), pace.Temporary{Page: 20, Bulk: 20}, time.Hour)
 	require.NoError(b, err)
-	s.row([]any{fmt.Sprintf("change the rate with %d waiting", many), fmt.Sprintf("%.1f ms", 1000*time.Since(begin).Seconds())})
+	s.row([]any{english.Sprintf("change the rate with %d waiting", many), english.Sprintf("%.1f ms", 1000*time.Since(begin).Seconds())})
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"syscall"
 	"testing"
@@ -18,7 +17,7 @@ import (
 // BenchmarkWorkers: whether the pace depends on the number of workers.
 func BenchmarkWorkers(b *testing.B) {
 	n := scaled(600)
-	s := newSection(b, "Number of workers", fmt.Sprintf("One page at 50/s, %d jobs, 50 ms to each answer.", n),
+	s := newSection(b, "Number of workers", english.Sprintf("One page at 50/s, %d jobs, 50 ms to each answer.", n),
 		slices.Concat([]any{"processes"}, pacedColumns, []any{"out of order"}, costColumns)...)
 	for _, processes := range []int{1, 2, 4, 8, 16} {
 		f := newFleet(b, one(sendpace, 50), latency)
@@ -32,7 +31,7 @@ func BenchmarkWorkers(b *testing.B) {
 // BenchmarkTrouble: what a page gets to feel when a worker dies or the platform refuses it.
 func BenchmarkTrouble(b *testing.B) {
 	s := newSection(b, "Trouble", "One page at 50/s, four workers, 50 ms to each answer.", "", "")
-	note := func(what, format string, args ...any) { s.row([]any{what, fmt.Sprintf(format, args...)}) }
+	note := func(what, format string, args ...any) { s.row([]any{what, english.Sprintf(format, args...)}) }
 	note("the worker that polls for all is killed with -9, five times", "at most %.2f s without a send", longestGap(b).Seconds())
 	refused, late, calls := refusedPage(b)
 	note("the platform refuses the page with code 613 for 5 s", "%d calls refused, %d of them begun after the first refusal was answered, %d of %d "+
