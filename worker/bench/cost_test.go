@@ -2,9 +2,12 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,9 +17,9 @@ import (
 type usage struct {
 	at       time.Time
 	calls    int64
-	commands int64   // of Redis, those inside scripts counted
-	workers  float64 // CPU seconds of the processes that run now
-	redis    float64 // CPU seconds
+	commands map[string]float64 // of Redis, by name, those inside scripts counted
+	workers  float64            // CPU seconds of the processes that run now
+	redis    float64            // CPU seconds
 }
 
 // cost is what one job took, and how many a second there were.
@@ -29,7 +32,7 @@ type cost struct {
 
 func (f *fleet) usage() usage {
 	f.t.Helper()
-	u := usage{at: time.Now(), calls: f.answered.Load()}
+	u := usage{at: time.Now(), calls: f.answered.Load(), commands: map[string]float64{}}
 	for _, p := range f.running {
 		t, err := p.stat.Times()
 		require.NoError(f.t, err)
@@ -38,22 +41,30 @@ func (f *fleet) usage() usage {
 	info := f.info("cpu", "commandstats")
 	u.redis = number64(info["used_cpu_user"]) + number64(info["used_cpu_sys"])
 	for name, text := range info {
-		if strings.HasPrefix(name, "cmdstat_") {
+		if command, ok := strings.CutPrefix(name, "cmdstat_"); ok {
 			calls, _, _ := strings.Cut(strings.TrimPrefix(text, "calls="), ",")
-			u.commands += int64(number64(calls))
+			u.commands[command] = number64(calls)
 		}
 	}
 	return u
 }
 
+// since is what a job has cost since then. With -v it prints the Redis commands by name.
 func (u usage) since(before usage) cost {
 	jobs := float64(max(1, u.calls-before.calls))
-	return cost{
+	c := cost{
 		perSecond: jobs / u.at.Sub(before.at).Seconds(),
-		commands:  float64(u.commands-before.commands) / jobs,
 		workers:   1000 * (u.workers - before.workers) / jobs,
 		redis:     1000 * (u.redis - before.redis) / jobs,
 	}
+	for _, name := range slices.Sorted(maps.Keys(u.commands)) {
+		n := (u.commands[name] - before.commands[name]) / jobs
+		c.commands += n
+		if testing.Verbose() && n >= 0.01 {
+			fmt.Printf("%24s %6.2f a job\n", name, n)
+		}
+	}
+	return c
 }
 
 var costColumns = []any{"Redis commands a job", "workers' CPU s per 1,000 jobs", "Redis CPU s per 1,000 jobs"}
@@ -96,13 +107,16 @@ func (f *fleet) memory() float64 {
 	return number64(f.info("memory")["used_memory"])
 }
 
-// resident is the memory of all running processes, in MB. Each counts the part of the program that they share.
-func (f *fleet) resident() (mb float64) {
+// resident is the memory of all running processes, in MB: rss counts what they share, such as the program, for each of them, pss
+// once.
+func (f *fleet) resident() (rss, pss float64) {
 	f.t.Helper()
 	for _, p := range f.running {
-		m, err := p.stat.MemoryInfo()
+		maps, err := p.stat.MemoryMaps(true)
 		require.NoError(f.t, err)
-		mb += float64(m.RSS) / 1e6
+		for _, m := range *maps {
+			rss, pss = rss+float64(m.Rss)/1e3, pss+float64(m.Pss)/1e3
+		}
 	}
-	return mb
+	return rss, pss
 }

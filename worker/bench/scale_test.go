@@ -57,7 +57,7 @@ func (f *fleet) firstSend() time.Duration {
 // BenchmarkBacklog: what waiting jobs take, and whether their number slows a person down who changes a rate.
 func BenchmarkBacklog(b *testing.B) {
 	few, many := scaled(100_000), scaled(1_000_000)
-	s := newSection(b, "Backlog of one page", "Redis's memory for a job of 160 bytes that waits, and the time of `page rate` on a page with a backlog.", "", "")
+	s := newSection(b, "Backlog of one page", "Redis's memory for a job of 160 bytes that waits, and the time of `page rate` on a page with a backlog.", "what", "takes")
 	perJob := func(sys system) (*fleet, float64) {
 		f := newFleet(b, one(sys, 50), 0)
 		before := f.memory()

@@ -30,7 +30,7 @@ func BenchmarkWorkers(b *testing.B) {
 
 // BenchmarkTrouble: what a page gets to feel when a worker dies or the platform refuses it.
 func BenchmarkTrouble(b *testing.B) {
-	s := newSection(b, "Trouble", "One page at 50/s, four workers, 50 ms to each answer.", "", "")
+	s := newSection(b, "Trouble", "One page at 50/s, four workers, 50 ms to each answer.", "what happens", "what the receiver sees")
 	note := func(what, format string, args ...any) { s.row([]any{what, english.Sprintf(format, args...)}) }
 	note("the worker that polls for all is killed with -9, five times", "at most %.2f s without a send", longestGap(b).Seconds())
 	refused, late, calls := refusedPage(b)
