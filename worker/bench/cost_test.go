@@ -17,10 +17,13 @@ import (
 type usage struct {
 	at       time.Time
 	calls    int64
-	commands map[string]float64 // of Redis, by name, those inside scripts counted
+	commands map[string]command // of Redis, by name, those inside scripts counted
 	workers  float64            // CPU seconds of the processes that run now
 	redis    float64            // CPU seconds
 }
+
+// command is how often Redis ran one, and how long that took. The time of a script has that of its commands in it.
+type command struct{ calls, us float64 }
 
 // cost is what one job took, and how many a second there were.
 type cost struct {
@@ -32,7 +35,7 @@ type cost struct {
 
 func (f *fleet) usage() usage {
 	f.t.Helper()
-	u := usage{at: time.Now(), calls: f.answered.Load(), commands: map[string]float64{}}
+	u := usage{at: time.Now(), calls: f.answered.Load(), commands: map[string]command{}}
 	for _, p := range f.running {
 		t, err := p.stat.Times()
 		require.NoError(f.t, err)
@@ -41,9 +44,11 @@ func (f *fleet) usage() usage {
 	info := f.info("cpu", "commandstats")
 	u.redis = number64(info["used_cpu_user"]) + number64(info["used_cpu_sys"])
 	for name, text := range info {
-		if command, ok := strings.CutPrefix(name, "cmdstat_"); ok {
-			calls, _, _ := strings.Cut(strings.TrimPrefix(text, "calls="), ",")
-			u.commands[command] = number64(calls)
+		if name, ok := strings.CutPrefix(name, "cmdstat_"); ok {
+			var c command
+			_, err := fmt.Sscanf(text, "calls=%f,usec=%f,", &c.calls, &c.us)
+			require.NoError(f.t, err, "commandstats %q", text)
+			u.commands[name] = c
 		}
 	}
 	return u
@@ -58,10 +63,10 @@ func (u usage) since(before usage) cost {
 		redis:     1000 * (u.redis - before.redis) / jobs,
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.commands)) {
-		n := (u.commands[name] - before.commands[name]) / jobs
-		c.commands += n
-		if testing.Verbose() && n >= 0.01 {
-			fmt.Printf("%24s %6.2f a job\n", name, n)
+		calls, us := u.commands[name].calls-before.commands[name].calls, u.commands[name].us-before.commands[name].us
+		c.commands += calls / jobs
+		if testing.Verbose() && calls >= jobs/100 {
+			fmt.Printf("%24s %6.2f a job, %6.1f us each\n", name, calls/jobs, us/calls)
 		}
 	}
 	return c
