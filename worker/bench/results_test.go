@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -91,8 +90,8 @@ func (r report) write(file string) error {
 
 // head says on what all of it was measured.
 func head() string {
-	return fmt.Sprintf("# Measurements\n\n`make bench` writes this file; package bench says how it measures.\n\n%s. Redis, the workers and the "+
-		"receiver share the machine,\nwithout TLS: the ratios within a section are the thing to trust.\n\n", machine())
+	return fmt.Sprintf("# Measurements\n\n`make bench` writes this file; package bench says how it measures.\n\n%s. \nRedis, the workers and the "+
+		"receiver share the machine, without TLS: the ratios within a section are the thing to trust.\n\n", machine())
 }
 
 func machine() string {
@@ -119,12 +118,11 @@ func redisVersion() string {
 	return strings.Fields(version)[0]
 }
 
+// moduleVersion asks the go command, which runs this: a test binary does not know the versions of what it is made of.
 func moduleVersion(path string) string {
-	info, _ := debug.ReadBuildInfo()
-	for _, m := range info.Deps {
-		if m.Path == path {
-			return m.Version
-		}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", path).Output()
+	if err != nil {
+		return "unknown"
 	}
-	return "unknown"
+	return strings.TrimSpace(string(out))
 }
