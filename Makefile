@@ -4,10 +4,10 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench chaos chaos-cut clients browser rules redis chromium
+.PHONY: help demo build test lint bench bench-calls chaos chaos-cut clients browser rules redis chromium
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## send 300 sample messages at three paces, with everything built in
 	go run ./cmd/sendpace demo
@@ -21,8 +21,11 @@ test: redis ## run all tests with the race detector, one package at a time: some
 lint: $(LINTER) ## check style, and which package may import which
 	$(LINTER) run ./...
 
-bench: redis ## measure pace and cost on a real Redis (about 4 minutes)
-	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./worker
+# RUN=Drain measures one scenario of worker/bench; SMALL=1 does a twentieth of the work and writes no file.
+bench: redis ## measure a fleet beside bare asynq on a real Redis (about 12 minutes), and write worker/bench/RESULTS.md
+	go -C worker/bench test -run '^$$' -bench '$(or $(RUN),.)' -benchtime 1x -timeout 30m . -args -out RESULTS.md $(if $(SMALL),-small)
+
+bench-calls: redis ## measure single calls: messages, jobs, the gateway, what monitoring asks
 	go test -run '^$$' -bench . ./sendapi ./producer ./producer/broadcast ./producer/gateway ./worker/pace
 
 # SEED=7 draws the same jobs and disturbances as an earlier run that printed 7.
