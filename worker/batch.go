@@ -21,8 +21,10 @@ const (
 	// batchEvery is the grid on which messages leave that may share a call. A second is a whole number of them, so that in any
 	// second as many messages leave as have their slots in one.
 	batchEvery = 20 * time.Millisecond
-	// batchGather is how long before they leave they are ready, so that those of one moment find each other.
+	// batchGather is how long a call waits for more messages after the first.
 	batchGather = 3 * time.Millisecond
+	// batchAhead is how long before they leave messages are ready: they find each other, and the call is made and written.
+	batchAhead = batchGather + 2*time.Millisecond
 )
 
 // batcher makes one call of the sends of a page that come at the same time.

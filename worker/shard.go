@@ -49,7 +49,7 @@ func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*sha
 		plain: cfg.PlainRecipients,
 	}
 	if cfg.batches() {
-		h.grid, h.ahead = batchEvery, batchGather
+		h.grid, h.ahead = batchEvery, batchAhead
 	}
 	return &shard{pacer: pacer, server: server, handler: h}, nil
 }

@@ -77,7 +77,7 @@ type Config struct {
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
 	// Batch is how many messages of a page may share a call, up to [sendapi.MaxBatch]; the sender must be a [BatchSender] then. They
-	// leave together up to 23 ms after their slots, and two messages to one person are 20 ms further apart. The platform
+	// leave together up to 25 ms after their slots, and two messages to one person are 20 ms further apart. The platform
 	// counts each by itself. 0 and 1 mean that each goes alone.
 	Batch int
 	// Poll is how often an idle fleet looks for new jobs. See [pace.Config].
