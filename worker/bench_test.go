@@ -3,7 +3,10 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,16 +29,48 @@ func (f *fleet) settle(n int) []sandbox.Call {
 	return f.sandbox.Accepted()
 }
 
-// commands is how many Redis commands ran so far, those inside scripts counted.
-func (f *fleet) commands() (n float64) {
+// calls is how often each Redis command ran so far, those inside scripts counted.
+func (f *fleet) calls() map[string]float64 {
+	all := map[string]float64{}
 	for line := range strings.Lines(f.rdb.Info(context.Background(), "commandstats").Val()) {
-		var calls int
-		if _, rest, ok := strings.Cut(line, "calls="); ok {
-			_, _ = fmt.Sscan(strings.SplitN(rest, ",", 2)[0], &calls)
+		name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
+		if n, err := strconv.ParseFloat(strings.SplitN(rest, ",", 2)[0], 64); ok && err == nil {
+			all[name] = n
 		}
-		n += float64(calls)
 	}
-	return n
+	return all
+}
+
+// processes starts n worker processes. stop ends them, and returns the seconds of CPU that they took together.
+func (f *fleet) processes(n int) (stop func() float64) {
+	cmds := make([]*exec.Cmd, n)
+	for i := range cmds {
+		cmds[i] = f.processCmd()
+	}
+	return func() (cpu float64) {
+		for _, cmd := range cmds {
+			require.NoError(f.t, cmd.Process.Signal(syscall.SIGTERM))
+		}
+		for _, cmd := range cmds {
+			require.NoError(f.t, cmd.Wait())
+			cpu += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+		}
+		return cpu
+	}
+}
+
+// reportCommands reports how many Redis commands a job took since before; -v prints a table of them.
+func (f *fleet) reportCommands(b *testing.B, before map[string]float64, jobs int) {
+	b.Helper()
+	after, sum := f.calls(), 0.0
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		n := (after[name] - before[name]) / float64(jobs)
+		sum += n
+		if testing.Verbose() && n >= 0.005 {
+			fmt.Printf("%20s %6.2f\n", name, n)
+		}
+	}
+	b.ReportMetric(sum, "commands/job")
 }
 
 // overWindows counts the sends that are one too many in the second before them.
@@ -69,14 +104,35 @@ func BenchmarkOnePage(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b, map[string]pace.Rates{"1001": rate(50)}, latency)
 		f.enqueue("1001", 1500, 200)
-		before := f.commands()
-		for range 4 {
-			f.process()
-		}
+		before := f.calls()
+		stop := f.processes(4)
 		calls := f.settle(1500)
+		f.reportCommands(b, before, 1500)
 		reportPace(b, calls, "1001", 50, "")
 		b.ReportMetric(float64(overtaken(b, calls)), "overtaken")
-		b.ReportMetric((f.commands()-before)/1500, "commands/job")
+		b.ReportMetric(stop()/1500*1000, "workerCPUs/1000jobs")
+	}
+}
+
+// BenchmarkDrain: 50,000 jobs of 50 pages whose rates are far above what the machine can do, a platform that answers at once, four
+// worker processes.
+func BenchmarkDrain(b *testing.B) {
+	const jobs, pages = 50_000, 50
+	for b.Loop() {
+		rates := map[string]pace.Rates{}
+		for i := range pages {
+			rates[strconv.Itoa(1001+i)] = rate(10_000)
+		}
+		f := newFleet(b, rates, 0)
+		for page := range rates {
+			f.enqueue(page, jobs/pages, jobs/pages)
+		}
+		before, begin := f.calls(), time.Now()
+		stop := f.processes(4)
+		f.settle(jobs)
+		b.ReportMetric(jobs/time.Since(begin).Seconds(), "jobs/s")
+		f.reportCommands(b, before, jobs)
+		b.ReportMetric(stop()/jobs*1000, "workerCPUs/1000jobs")
 	}
 }
 
@@ -87,7 +143,7 @@ func BenchmarkThreePages(b *testing.B) {
 		f.enqueue("1001", 30, 30)
 		f.enqueue("1050", 1500, 200)
 		f.enqueue("1300", 9000, 2000)
-		before := f.commands()
+		before := f.calls()
 		for range 4 {
 			f.process()
 		}
@@ -96,7 +152,7 @@ func BenchmarkThreePages(b *testing.B) {
 		reportPace(b, calls, "1050", 50, "50:")
 		reportPace(b, calls, "1300", 300, "300:")
 		b.ReportMetric(float64(overtaken(b, calls)), "overtaken")
-		b.ReportMetric((f.commands()-before)/10530, "commands/job")
+		f.reportCommands(b, before, 10530)
 	}
 }
 
