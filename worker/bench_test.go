@@ -121,7 +121,7 @@ func BenchmarkDrain(b *testing.B) {
 	for b.Loop() {
 		rates := map[string]pace.Rates{}
 		for i := range pages {
-			rates[strconv.Itoa(1001+i)] = rate(10_000)
+			rates[strconv.Itoa(1001+i)] = rate(100_000)
 		}
 		f := newFleet(b, rates, 0)
 		for page := range rates {

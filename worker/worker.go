@@ -26,6 +26,8 @@ type Sender interface {
 }
 
 const (
+	// giveBackTimeout is how long a worker that stops waits for Redis to take back what it did not begin.
+	giveBackTimeout = 5 * time.Second
 	// defaultThread keeps one person from being flooded. The platform limits a conversation too, but names no figure.
 	defaultThread = 250 * time.Millisecond
 	// defaultReplies is what the platform allows a page, 750 an hour.
@@ -190,7 +192,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
 		Observer: pacerLog{cfg.Log},
 		HasToken: func(page string) bool { _, ok := pages.get(page); return ok },
-		Poll:     cfg.Poll, Steady: cfg.Steady,
+		Poll:     cfg.Poll, Steady: cfg.Steady, Suppress: cfg.SuppressFor > 0,
 	})
 	if err != nil {
 		return nil, err
@@ -242,8 +244,19 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.cfg.Log.Info().Msg("worker stopping: sends in flight finish, the rest goes back")
 	w.pacer.Drain()
 	w.server.Shutdown()
+	w.giveBack(aside)
 	w.cfg.Log.Info().Msg("worker stopped")
 	return nil
+}
+
+// giveBack settles the jobs that asynq stopped too early to get.
+func (w *Worker) giveBack(ctx context.Context) {
+	// With a job in hand that only ends the tries to settle it.
+	giveUp := time.AfterFunc(giveBackTimeout, func() { _ = w.pacer.Close(ctx) })
+	defer giveUp.Stop()
+	for _, hand := range w.pacer.Unbegun() {
+		w.handler.run(ctx, hand)
+	}
 }
 
 // Ready is nil while the worker takes jobs: it has started, it is not stopping, and Redis answers.
