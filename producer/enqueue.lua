@@ -5,7 +5,7 @@
 -- KEYS[2] asynq:{q}:g:<line>, or asynq:{q}:scheduled
 -- KEYS[3] sendpace:{q}:outcomes        '<page>:accepted' -> count
 -- KEYS[4] asynq:{q}:groups             names of the lines
--- KEYS[5] sendpace:{q}:due             line -> the earliest time, in us, that it is worth a look
+-- KEYS[5] sendpace:{q}:due             line -> the earliest time, in us, that it is worth a look; sendpace:{q}:wake tells of a new line
 -- KEYS[6] sendpace:{q}:broadcast:<id>  counts of the job's broadcast; KEYS[3] if it has none
 -- KEYS[7] sendpace:{q}:rates:<page>    the rates of the page; not there if it has those of all others
 -- KEYS[8] sendpace:{q}:rates:default   the rates of all others
@@ -72,6 +72,7 @@ else
   if redis.call('SADD', KEYS[4], ARGV[4]) == 1 then
     local t = redis.call('TIME')
     redis.call('ZADD', KEYS[5], 'NX', string.format('%.0f', t[1] * 1000000 + t[2]), ARGV[4])
+    redis.call('PUBLISH', (string.gsub(KEYS[5], 'due$', 'wake')), 'line')
   end
 end
 if KEYS[10] then

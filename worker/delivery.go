@@ -29,10 +29,10 @@ type delivery struct {
 }
 
 // newDelivery reads the job. With an error the delivery is good for its end alone.
-func (h *handler) newDelivery(hand *pace.Hand, taskType string) (*delivery, error) {
+func (h *handler) newDelivery(hand *pace.Hand) (*delivery, error) {
 	d := &delivery{hand: hand, attempt: hand.Retried + 1, maxAttempts: h.maxAttempts, never: h.onUnknown == producer.NeverResend}
-	if taskType != producer.TaskType {
-		return d, fmt.Errorf("task type %q: this queue takes %q", taskType, producer.TaskType)
+	if hand.Type != producer.TaskType {
+		return d, fmt.Errorf("task type %q: this queue takes %q", hand.Type, producer.TaskType)
 	}
 	var err error
 	if d.job, err = producer.ParseJob(hand.Payload); err != nil {

@@ -38,14 +38,20 @@ type handler struct {
 }
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
-func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
+func (h *handler) ProcessTask(ctx context.Context, _ *asynq.Task) error {
 	id, _ := asynq.GetTaskID(ctx)
 	hand := h.pacer.Begin(id)
 	if hand == nil {
 		return nil // taken over before it began
 	}
+	h.run(ctx, hand)
+	return nil
+}
+
+// run settles a hand, whatever happens.
+func (h *handler) run(ctx context.Context, hand *pace.Hand) {
 	defer h.pacer.End(hand)
-	d, err := h.newDelivery(hand, t.Type())
+	d, err := h.newDelivery(hand)
 	defer h.recover(ctx, d)
 	switch {
 	case err != nil && newer(hand.Payload):
@@ -58,7 +64,6 @@ func (h *handler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	default:
 		h.deliver(ctx, d)
 	}
-	return nil
 }
 
 // recover settles a job whose run panicked. What a panic says is not logged: it may hold the message.
@@ -83,9 +88,7 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	}
 	asked := time.Now()
 	var err error
-	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{
-		Route: d.route, Never: d.never, Suppress: h.suppressFor > 0, Grid: h.grid, Ahead: h.ahead,
-	})
+	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{Route: d.route, Never: d.never, Grid: h.grid, Ahead: h.ahead})
 	h.observer.Waited(d.route.Line.Lane, time.Since(asked))
 	switch {
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,10 +137,14 @@ func (f *fleet) pages() []string {
 
 // process starts a worker process.
 func (f *fleet) process() (kill func(syscall.Signal)) {
-	cmd := startProcess(f.t, fleetWorker{
+	cmd := f.processCmd()
+	return func(s syscall.Signal) { require.NoError(f.t, cmd.Process.Signal(s)) }
+}
+
+func (f *fleet) processCmd() *exec.Cmd {
+	return startProcess(f.t, fleetWorker{
 		Redis: f.redis, Graph: f.graph, Rates: rate(30), PageRates: f.rates, Pages: f.pages(),
 	})
-	return func(s syscall.Signal) { require.NoError(f.t, cmd.Process.Signal(s)) }
 }
 
 // worker starts a worker in this process; cfg is what differs from the fleet's configuration.

@@ -12,6 +12,9 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
+// giveBackTimeout is how long a worker that stops waits for Redis to take back what it did not begin.
+const giveBackTimeout = 5 * time.Second
+
 // shard is a worker's part in one queue.
 type shard struct {
 	pacer   *pace.Pacer
@@ -27,7 +30,7 @@ func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*sha
 		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
 		Observer: pacerLog{cfg.Log},
 		HasToken: func(page string) bool { _, ok := w.pages.get(page); return ok },
-		Poll:     cfg.Poll, Steady: cfg.Steady,
+		Poll:     cfg.Poll, Steady: cfg.Steady, Suppress: cfg.SuppressFor > 0,
 	})
 	if err != nil {
 		return nil, err
@@ -101,13 +104,26 @@ func (w *Worker) start() error {
 }
 
 // stop returns when the sends of all shards have finished.
-func (w *Worker) stop() {
+func (w *Worker) stop(ctx context.Context) {
 	for _, s := range w.shards {
 		s.pacer.Drain()
 	}
 	var wg sync.WaitGroup
 	for _, s := range w.shards {
-		wg.Go(s.server.Shutdown)
+		wg.Go(func() {
+			s.server.Shutdown()
+			s.giveBack(ctx)
+		})
 	}
 	wg.Wait()
+}
+
+// giveBack settles the jobs that asynq stopped too early to get.
+func (s *shard) giveBack(ctx context.Context) {
+	// With a job in hand that only ends the tries to settle it.
+	giveUp := time.AfterFunc(giveBackTimeout, func() { _ = s.pacer.Close(ctx) })
+	defer giveUp.Stop()
+	for _, hand := range s.pacer.Unbegun() {
+		s.handler.run(ctx, hand)
+	}
 }

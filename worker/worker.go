@@ -247,7 +247,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	<-ctx.Done()
 	w.running.Store(false)
 	w.cfg.Log.Info().Msg("worker stopping: sends in flight finish, the rest goes back")
-	w.stop()
+	w.stop(aside)
 	w.cfg.Log.Info().Msg("worker stopped")
 	return nil
 }

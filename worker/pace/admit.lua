@@ -39,7 +39,7 @@ local v = look(ARGV[2], page, now)
 local horizon = now + ARGV[6] + v.thread
 
 local function claimed()
-  return claim(KEYS[2], KEYS[3], ARGV[2], ARGV[1], ARGV[8], page, ARGV[5], ARGV[3], stamp)
+  return claim(KEYS[2], KEYS[3], ARGV[2], ARGV[1], ARGV[8], page, ARGV[5], ARGV[3])
 end
 
 if ARGV[7] ~= '0' then
@@ -72,6 +72,8 @@ if not before then
     return {stamp, 'park', '0'}
   end
 end
-charge(ARGV[2], page, v, names, ARGV[5], slot, now)
+charge(ARGV[2], page, v, names, slot, now)
+save_slots(ARGV[2], page, v, now)
+space_thread(ARGV[2], page, v, ARGV[5], slot)
 use_turn(ARGV[2], page, v.shares, ARGV[4], b, slot)
 return {stamp, 'slot', string.format('%.0f', slot)}

@@ -50,23 +50,33 @@ func endsRun(k rediskeys.Keys, keys []string) bool {
 }
 
 // dequeue answers asynq with the next job, waiting up to a second for one to be due: asynq counts the job's lease from
-// before the call.
+// before the call. Of several jobs that one answer of Redis hands out, asynq gets the others with its next calls.
 func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 	ctx, cancel := p.drainContext()
 	defer cancel()
 	end := time.NewTimer(time.Second)
 	defer end.Stop()
 	for {
-		if !p.rest(end.C) || !p.cfg.Room.enter(end.C, p.draining) {
+		if h := p.nextReady(); h != nil {
+			return answer(h.forAsynq(), nil)
+		}
+		if !p.rest(end.C) {
 			return answer(nil, redis.Nil)
 		}
-		got, err := p.take(ctx, keys, args)
-		if err == nil && (got.verb == "job" || got.verb == "task") {
-			return p.hand(got)
+		q := p.question()
+		if q.most == 0 {
+			p.askAt = time.Now().Add(busyPause)
+			continue
 		}
-		p.cfg.Room.leave()
+		got, err := p.take(ctx, q, keys, args)
 		if err != nil {
+			p.cfg.Room.leave(q.most)
 			p.recoverFrom(ctx)
+			return answer(nil, err)
+		}
+		opened, err := p.openAll(got)
+		p.cfg.Room.leave(q.most - opened)
+		if err != nil {
 			return answer(nil, err)
 		}
 	}
@@ -90,32 +100,51 @@ func (p *Pacer) drainContext() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// take asks for a job. args are those of asynq's own call.
-func (p *Pacer) take(ctx context.Context, keys []string, args []any) (reply, error) {
+// question is what one call of take asks for.
+type question struct {
+	look   int64         // ARGV[7] of take.lua
+	most   int           // jobs that are wanted; there is room for them
+	last   bool          // there are no more places
+	passed string        // pages whose lines are left to others
+	ready  time.Duration // how far ahead the first slot may be
+	permit time.Duration // how far ahead the slot of a job may be that gets its permit at once; below 0: none does
+}
+
+// question asks for as many jobs as this worker can begin. Tasks outside of the lines and the lines take turns: neither waits for the
+// other to empty.
+func (p *Pacer) question() question {
+	q := question{look: lookEvery.Microseconds(), ready: p.cfg.Lead / readyShare, permit: permitAhead}
+	switch {
+	case p.lineNext:
+		q.look = -1
+	case p.more:
+		q.look = 0
+	}
+	q.passed, q.most, q.last = p.free()
+	q.most = p.cfg.Room.enter(q.most)
+	q.last = q.last || p.cfg.Room.full()
+	return q
+}
+
+// take asks for jobs. args are those of asynq's own call.
+func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any) (taken, error) {
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	look, last := 0, 0
-	// Tasks outside of the lines and the lines take turns: neither waits for the other to empty.
-	if now := time.Now(); !p.lineNext && (p.more || now.Sub(p.lastLook) >= lookEvery) {
-		look, p.lastLook = 1, now
-	}
-	if p.inHand()+1 >= p.cfg.Places || p.cfg.Room.full() {
-		last = 1
-	}
-	asked := time.Now()
-	got, err := readReply(takeScript.Run(ctx, p.rdb,
-		append(keys[:4:4], p.keys.Groups(), p.keys.Due(), p.keys.Busy(), p.keys.Pause(App), p.keys.Lookout()),
-		args[0], p.keys.Task(""), p.keys.Line(""), p.keys.Own(""), p.cfg.Lead.Microseconds(), p.id, look, last,
-		(p.cfg.Poll + lookoutTTL).Milliseconds(), p.leftToOthers()))
+	k, asked := p.keys, time.Now()
+	got, err := readTaken(takeScript.Run(ctx, p.rdb,
+		append(keys[:4:4], k.Groups(), k.Due(), k.Busy(), k.Pause(App), k.Lookout(), k.Looked()),
+		args[0], k.Task(""), k.Line(""), k.Own(""), p.cfg.Lead.Microseconds(), p.id, q.look, q.most, q.last,
+		(p.cfg.Poll + lookoutTTL).Milliseconds(), q.passed, q.ready.Microseconds(),
+		q.permit.Microseconds(), p.cfg.Suppress))
 	if err != nil {
-		return reply{}, err
+		return taken{}, err
 	}
 	now := time.Now()
+	got.asked = asked
 	p.clock.observe(got.now, asked, now)
+	p.leads.Store(got.verb != "standby")
 	p.lineNext = got.verb == "task"
-	if look == 1 {
-		p.more = got.verb == "task"
-	}
+	p.more = p.lineNext || p.more && q.look != 0
 	p.askAt = now.Add(p.waitOf(got))
 	return got, nil
 }
@@ -138,16 +167,20 @@ func (p *Pacer) recoverFrom(ctx context.Context) {
 	}
 }
 
-// hand opens the hand of the job that was handed out, and passes its message to asynq.
-func (p *Pacer) hand(got reply) *redis.Cmd {
-	h, err := p.newHand(got)
-	if err != nil {
-		defer p.cfg.Room.leave()
-		return answer(nil, errors.Join(err, p.discard(h, got.args[1])))
+// openAll opens the hands of the jobs that were handed out, and returns how many. One whose task cannot be read ends with that.
+func (p *Pacer) openAll(got taken) (n int, err error) {
+	var errs []error
+	for _, job := range got.jobs {
+		h, err := p.newHand(got, job)
+		if err != nil {
+			errs = append(errs, err, p.discard(h, job.msg))
+			continue
+		}
+		h.inside = true
+		p.open(h)
+		n++
 	}
-	h.inside = true
-	p.open(h)
-	return answer(h.forAsynq(), nil)
+	return n, errors.Join(errs...)
 }
 
 // discard ends a job whose task cannot be read: asynq would take it out again and again.

@@ -301,7 +301,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
-		"take": libLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
+		"take": libLua + handOutLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
 		"permit": libLua + permitLua, "settle": libLua + rediskeys.EndsLua + settleLua, "beat": beatLua, "reap": reapLua,
 		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
 		"rates": ratesLua, "temporary": libLua + temporaryLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
@@ -310,16 +310,18 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	}
 	a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 	r := d.routeOf("1", "7")
-	take := redis.NewScript("#!lua\n" + libLua + takeLua)
+	take := redis.NewScript("#!lua\n" + libLua + handOutLua + takeLua)
 	keys := []string{
 		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
 		d.keys.Groups(), d.keys.Due(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
+		d.keys.Looked(),
 	}
-	got, err := readReply(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
-		1000, d.id, 1, 0, 500, ""))
+	got, err := readTaken(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
+		1000, d.id, 0, 10, 0, 500, "", 1000, -1, 0))
 	require.NoError(t, err)
-	assert.Equal(t, a, got.args[0])
-	d.note(got)
+	require.Len(t, got.jobs, 1)
+	assert.Equal(t, a, got.jobs[0].id)
+	d.begin(got)
 	d.next()
 	d.done(a, r)
 	assert.Equal(t, b, d.next())

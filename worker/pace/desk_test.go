@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -49,26 +50,41 @@ func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string 
 	return r.ID
 }
 
-// ask makes one take call, as asynq's dequeue would.
+// ask takes one job, as asynq's dequeue would, also if its slot is a lead ahead. Without one the verb is that of the answer.
 func (d *desk) ask() reply {
 	d.t.Helper()
-	d.lastLook, d.lineNext = time.Time{}, false
-	keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
-	got, err := d.take(context.Background(), keys, []any{time.Now().Add(30 * time.Second).Unix()})
-	require.NoError(d.t, err)
-	if got.verb == "job" || got.verb == "task" {
-		d.note(got)
+	q := d.question()
+	q.look, q.last, q.most, q.ready, q.permit = 0, d.inHand()+1 >= d.cfg.Places, 1, d.cfg.Lead, -time.Microsecond
+	got := d.askFor(q)
+	r := reply{now: got.now, verb: got.verb, args: []string{strconv.FormatInt(got.wait.Microseconds(), 10)}}
+	if len(got.jobs) == 1 {
+		j := got.jobs[0]
+		if r.args = []string{j.id, j.msg, j.line, strconv.FormatInt(j.slot, 10), got.verb, r.args[0]}; j.line != "" {
+			r.verb = "job"
+		}
 	}
+	return r
+}
+
+// askFor makes one take call, and opens the hands of what it answers.
+func (d *desk) askFor(q question) taken {
+	d.t.Helper()
+	keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
+	got, err := d.take(context.Background(), q, keys, []any{time.Now().Add(30 * time.Second).Unix()})
+	require.NoError(d.t, err)
+	d.begin(got)
 	return got
 }
 
-// note opens the hand of a job that was handed out.
-func (d *desk) note(got reply) {
+// begin opens the hands of jobs that were handed out.
+func (d *desk) begin(got taken) {
 	d.t.Helper()
-	h, err := d.newHand(got)
+	_, err := d.openAll(got)
 	require.NoError(d.t, err)
-	d.open(h)
-	d.taken[h.ID] = d.Begin(h.ID)
+	for _, h := range d.Unbegun() {
+		h.inside = false // a desk takes up no room
+		d.taken[h.ID] = h
+	}
 }
 
 // next returns the job that is handed out, or "" if none is due.

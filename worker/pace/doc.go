@@ -9,7 +9,9 @@
 // page is paused, and sends. A slot that was not used is never caught up with.
 //
 // Because a job is handed only to a worker with a free place, nothing is released ahead of a dead fleet, and there is no
-// leader: while nothing is due one worker, the lookout, asks often and the others stand by.
+// leader: while nothing is due one worker, the lookout, asks often and the others stand by. One answer hands out all jobs whose slots
+// are near enough, of any lines. A job whose slot has come already brings its permit, which is good for some milliseconds.
+// What makes a line due tells the lookout so.
 //
 // Messages to one recipient keep their order within a line. The first to be handed out claims the recipient until it has ended, retries
 // included; later ones step aside and the line goes on without them.

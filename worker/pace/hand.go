@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ const handTimeout = 24 * time.Hour
 type Hand struct {
 	// ID is the job's.
 	ID string
+	// Type is that of the task.
+	Type string
 	// Retried is how many attempts were counted before.
 	Retried int
 	// MaxRetry is how often asynq's client that enqueued the job wants it to be retried at most.
@@ -31,23 +34,29 @@ type Hand struct {
 	slot   int64  // us, 0: none
 	leaves int64  // us, when it is to be sent
 	msg    message
-
-	inside bool // it takes up room
+	// permitted is when the question was asked whose answer was a permit too; zero for a job that needs one yet.
+	permitted time.Time
+	// constant is true where nothing adapted the pace when the job got its permit: an answer that reports no high usage cannot
+	// change it.
+	constant bool
+	dueAt    int64 // the slot that it came with, 0 once that was waited for; the pacer's mutex guards it
+	inside   bool  // it takes up room
 }
 
-// newHand reads what take handed out. With an error the hand has no message, and can only be settled.
-func (p *Pacer) newHand(got reply) (*Hand, error) {
-	h := &Hand{ID: got.args[0], token: p.id + ":" + strconv.FormatInt(got.now, 10)}
-	if got.verb == "job" {
-		h.line = got.args[2]
-		h.page, _, _ = strings.Cut(h.line, ":")
-		h.slot, _ = got.us(3) // a job without a slot asks for one
+// newHand reads a job that take handed out. With an error the hand has no message, and can only be settled.
+func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
+	h := &Hand{ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line, slot: job.slot}
+	if job.permitted {
+		h.permitted, h.constant = got.asked, true
 	}
-	m, err := readMessage([]byte(got.args[1]))
+	if h.line != "" {
+		h.page, _, _ = strings.Cut(h.line, ":")
+	}
+	m, err := readMessage([]byte(job.msg))
 	if err != nil {
 		return h, err
 	}
-	h.msg, h.Payload = m, []byte(m.texts[fieldPayload])
+	h.msg, h.Type, h.Payload = m, m.texts[fieldType], []byte(m.texts[fieldPayload])
 	h.Retried, h.MaxRetry = int(m.numbers[fieldRetried]), int(m.numbers[fieldRetry])
 	if at := m.numbers[fieldDeadline]; at != 0 {
 		h.Deadline = time.Unix(at, 0)
@@ -74,9 +83,32 @@ func (p *Pacer) open(h *Hand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if old := p.fresh[h.ID]; old != nil {
-		p.shut(old) // lost before its handler began, which will find none
+		p.shut(old) // lost before it began
+		p.ready = slices.DeleteFunc(p.ready, func(r *Hand) bool { return r == old })
 	}
+	p.ready, h.dueAt = append(p.ready, h), h.slot
 	p.fresh[h.ID], p.hands[h.name()] = h, h
+}
+
+// nextReady returns the next hand that asynq is to get; nil if there is none.
+func (p *Pacer) nextReady() *Hand {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.ready) == 0 {
+		return nil
+	}
+	h := p.ready[0]
+	p.ready = p.ready[1:]
+	return h
+}
+
+// Unbegun returns the hands that asynq did not get. Each one needs a call of End, as if Begin had returned it.
+func (p *Pacer) Unbegun() []*Hand {
+	var all []*Hand
+	for h := p.nextReady(); h != nil; h = p.nextReady() {
+		all = append(all, p.Begin(h.ID))
+	}
+	return all
 }
 
 // Begin returns the hand of a job that asynq runs, once. nil means that the job is not in this worker's hands any more.
@@ -86,6 +118,13 @@ func (p *Pacer) Begin(id string) *Hand {
 	h := p.fresh[id]
 	delete(p.fresh, id)
 	return h
+}
+
+// begun notes that a hand waits for its slot no more.
+func (p *Pacer) begun(h *Hand) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.dueAt = 0
 }
 
 // End closes a hand that was settled. Each one that Begin returned needs one call.
@@ -100,7 +139,7 @@ func (p *Pacer) shut(h *Hand) {
 	delete(p.hands, h.name())
 	if h.inside {
 		h.inside = false
-		p.cfg.Room.leave()
+		p.cfg.Room.leave(1)
 	}
 }
 

@@ -96,9 +96,14 @@ local function park(group, prefix, line, page, recipient, id, score)
   redis.call('ZADD', prefix .. 'parked:' .. page .. ':' .. recipient, (lane == 'bulk' and PARKED or 0) + score, id)
 end
 
+-- wake_lookout tells the worker that looks out that a line has become due.
+local function wake_lookout(prefix)
+  redis.call('PUBLISH', prefix .. 'wake', 'line')
+end
+
 -- free ends the claim of a recipient, or hands it to the first job that stepped aside for it: that one goes to the head
 -- of its line. asking is a job that is on its way out of its line, nil if there is none: when it is the first it has the claim.
-local function free(busy, due, prefix, tasks, groups, page, recipient, stamp, asking)
+local function free(busy, due, prefix, tasks, groups, page, recipient, asking)
   local parked = prefix .. 'parked:' .. page .. ':' .. recipient
   while true do
     local id = redis.call('ZPOPMIN', parked)[1]
@@ -114,15 +119,25 @@ local function free(busy, due, prefix, tasks, groups, page, recipient, stamp, as
     if line and redis.call('ZSCORE', groups .. line, id) then
       redis.call('HSET', busy, page .. ':' .. recipient, id)
       redis.call('ZADD', groups .. line, 0, id)
-      redis.call('ZADD', due, stamp, line)
+      local t = redis.call('TIME')
+      redis.call('ZADD', due, string.format('%.0f', t[1] * 1000000 + t[2]), line)
+      wake_lookout(prefix)
       return
     end
   end
 end
 
--- claim makes id the job that goes before all others to its recipient. It returns false if another one does. If that one
--- has ended unseen, those that stepped aside for it come first.
-local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stamp)
+-- succeed is for a recipient whose claim another job has that ended unseen: those that stepped aside for it come first. It returns
+-- true if id has the claim then.
+local function succeed(busy, due, prefix, tasks, groups, page, recipient, id)
+  local field = page .. ':' .. recipient
+  free(busy, due, prefix, tasks, groups, page, recipient, id)
+  redis.call('HSETNX', busy, field, id)
+  return redis.call('HGET', busy, field) == id
+end
+
+-- claim makes id the job that goes before all others to its recipient. It returns false if another one does.
+local function claim(busy, due, prefix, tasks, groups, page, recipient, id)
   if not recipient then
     return true
   end
@@ -132,9 +147,7 @@ local function claim(busy, due, prefix, tasks, groups, page, recipient, id, stam
   end
   local holder = redis.call('HGET', busy, field)
   if holder ~= id and ended(tasks, holder) then
-    free(busy, due, prefix, tasks, groups, page, recipient, stamp, id)
-    redis.call('HSETNX', busy, field, id)
-    holder = redis.call('HGET', busy, field)
+    return succeed(busy, due, prefix, tasks, groups, page, recipient, id)
   end
   return holder == id
 end

@@ -202,8 +202,9 @@ local function note_send(prefix, scope, a, now)
   save_adapt(prefix, scope, a)
 end
 
--- charge takes a slot in all that the job is subject to: rates, budgets, the recipient's spacing, and the probe.
-local function charge(prefix, page, v, names, recipient, slot, now)
+-- charge takes a slot in all that a job of a page is subject to: rates, budgets, and the probe. The caller saves the slots, and
+-- spaces the recipient's conversation.
+local function charge(prefix, page, v, names, slot, now)
   for _, name in ipairs(names) do v.last[name] = slot end
   local span = math.floor(slot / 1e7)
   if span ~= v.span then
@@ -211,8 +212,6 @@ local function charge(prefix, page, v, names, recipient, slot, now)
     v.span, v.count = span, 0
   end
   v.count = v.count + 1
-  save_slots(prefix, page, v, now)
-  space_thread(prefix, page, v, recipient, slot)
   spend(prefix, page, v.budget, slot, 1)
   spend(prefix, 'app', v.app_budget, slot, 1)
   note_send(prefix, 'app', v.app, now)

@@ -11,6 +11,7 @@ import (
 
 // The fields of a task message that this package reads or writes (asynq v0.26.0, internal/proto/asynq.proto).
 const (
+	fieldType         protowire.Number = 1
 	fieldPayload      protowire.Number = 2
 	fieldID           protowire.Number = 3
 	fieldRetry        protowire.Number = 5

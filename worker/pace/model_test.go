@@ -227,16 +227,14 @@ func (w *world) spent(page string, at int64) (n int64) {
 }
 
 // handed checks a job that was handed out against the model.
-func (w *world) handed(got reply) {
-	slot, err := got.us(3)
-	require.NoError(w.t, err)
-	j := w.job(got.args[0])
+func (w *world) handed(now int64, got takenJob) {
+	slot, j := got.slot, w.job(got.id)
 	switch {
 	case j == nil || j.hand || j.ended:
 		w.fail("handed out, but it is %+v", j)
 		return
-	case slot < got.now || slot > got.now+w.desks[0].cfg.Lead.Microseconds():
-		w.fail("slot %d at %d", slot, got.now)
+	case slot < now || slot > now+w.desks[0].cfg.Lead.Microseconds():
+		w.fail("slot %d at %d", slot, now)
 	case w.stopped[j.broadcast]:
 		w.fail("%s is of a broadcast that is paused", j.id)
 	case !w.first(j):
@@ -244,11 +242,11 @@ func (w *world) handed(got reply) {
 	}
 	for _, name := range []string{App, j.page} {
 		s := w.scopes[name]
-		if s.pausedUntil-1000 > got.now || s.probe && s.probeUntil > got.now {
-			w.fail("sent while %s stands still: %+v at %d", name, *s, got.now)
+		if s.pausedUntil-1000 > now || s.probe && s.probeUntil > now {
+			w.fail("sent while %s stands still: %+v at %d", name, *s, now)
 		}
 		if s.probe {
-			s.probeUntil = got.now + (2 * time.Minute).Microseconds()
+			s.probeUntil = now + (2 * time.Minute).Microseconds()
 		}
 	}
 	for name, every := range w.limits(j) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,8 +16,19 @@ import (
 )
 
 const (
-	// lookEvery is how often a worker that is busy looks for new lines and for tasks outside of the lines.
-	lookEvery = 10 * time.Millisecond
+	// wakeLookout is the word for the worker that looks out alone: a line has a job that is due. Any other word is for all.
+	wakeLookout = "line"
+	// lookEvery is how often the fleet looks for tasks outside of the lines, and for lines that asynq's clients made. A producer
+	// of ours says itself that a line is new.
+	lookEvery = 100 * time.Millisecond
+	// takeMost is how many jobs a worker takes at once, and how many it has whose time has come and that were not sent yet: on a
+	// machine that is busy to the full more would only be late.
+	takeMost = 16
+	// busyPause is how long a worker that has as many waits before it looks again.
+	busyPause = time.Millisecond
+	// readyShare is the part of the lead, one over it, that is left for an answer of Redis and for a worker that oversleeps. The
+	// rest is time whose slots one answer hands out together.
+	readyShare = 2
 	// standbyEvery is how often the other workers ask.
 	standbyEvery = 250 * time.Millisecond
 	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With standbyEvery it bounds how long
@@ -27,6 +39,9 @@ const (
 	// permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a quick answer of
 	// Redis, whose varying length would otherwise show in the gaps.
 	permitAhead = time.Millisecond
+	// permitFor is how old a permit may be that came with the job itself. Such a job's slot had come when it was handed out; one
+	// that is not sent by then asks, as a pause may have begun.
+	permitFor = 5 * time.Millisecond
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
 	// way from here to the platform.
 	slackShare = 0.4
@@ -62,6 +77,8 @@ type Config struct {
 	// HasToken tells which pages this worker has a token for. It releases those that another one held because it has none.
 	// nil means none.
 	HasToken func(page string) bool
+	// Suppress is true if recipients that are suppressed are to be refused.
+	Suppress bool
 	// Observer is told what happens beside sending. nil means nobody is.
 	Observer Observer
 	// StreamLength is about how many outcome records the stream keeps. Default: [producer.DefaultStreamLength].
@@ -71,8 +88,8 @@ type Config struct {
 	// FirstPause and LongestPause bound a pause for which the platform gave no length: it doubles from the first to the
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
-	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job that comes to an idle fleet waits to
-	// be noticed. Default 20 ms.
+	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job of a plain asynq client that comes to
+	// an idle fleet waits to be noticed, and any job if the word of its producer is lost. Default 100 ms.
 	Poll time.Duration
 	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
 	Steady bool
@@ -85,7 +102,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
-	set(&c.Poll, 20*time.Millisecond)
+	set(&c.Poll, 100*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
@@ -150,9 +167,11 @@ type Pacer struct {
 	closed   chan struct{}
 	close    sync.Once
 	woken    chan struct{}
+	leads    atomic.Bool // it does not stand by
 
 	mu    sync.Mutex
-	fresh map[string]*Hand // hands that asynq has not run yet, by the job's id
+	ready []*Hand          // hands that asynq has not got yet
+	fresh map[string]*Hand // hands that have not begun, by the job's id
 	hands map[string]*Hand // all open hands, by name
 	rates []any            // what SetRates wrote
 
@@ -162,9 +181,8 @@ type Pacer struct {
 
 	// Used by dequeue alone, which asynq calls from one goroutine.
 	askAt    time.Time // when the next question is worth it
-	lastLook time.Time
-	more     bool // there was a task outside of the lines, and may be another
-	lineNext bool // it is the lines' turn
+	more     bool      // there was a task outside of the lines, and may be another
+	lineNext bool      // it is the lines' turn
 }
 
 // New makes the pacer of one worker. rdb stays the caller's to close. Its retries should outlast a short outage of Redis:
@@ -200,7 +218,10 @@ func (p *Pacer) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-messages:
+		case m := <-messages:
+			if m.Payload == wakeLookout && !p.leads.Load() {
+				continue
+			}
 			select {
 			case p.woken <- struct{}{}:
 			default: // it is awake
@@ -238,7 +259,8 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	}
 }
 
-// Drain stops the handing out of jobs, and sends those that wait for their slot back to their lines. Sends in flight go on.
+// Drain stops the handing out of jobs, and sends those that wait for their slot back to their lines. Sends in flight go on. When
+// asynq's server has stopped then, the hands of [Pacer.Unbegun] are to be settled.
 func (p *Pacer) Drain() {
 	p.drain.Do(func() { close(p.draining) })
 }

@@ -287,7 +287,6 @@ func TestRatesComeBackAfterRedisLostThem(t *testing.T) {
 		require.NoError(t, d.rdb.FlushAll(ctx).Err())
 		id := d.enqueue("1", "7", "a")
 		keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
-		d.lastLook = time.Time{}
 		require.Error(t, d.dequeue(keys, []any{1}).Err())
 		assert.Equal(t, id, d.next())
 	})

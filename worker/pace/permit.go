@@ -53,8 +53,6 @@ type Ask struct {
 	Route producer.Route
 	// Never is true for a job that is not sent again where an earlier send has no known answer.
 	Never bool
-	// Suppress is true if recipients that are suppressed are to be refused.
-	Suppress bool
 	// Grid and Ahead let messages leave together: at the first multiple of Grid, on Redis's clock, that is Ahead or more after the
 	// slot. The job is let go Ahead before that. Grid divides a second. 0 means that it leaves at its slot.
 	Grid, Ahead time.Duration
@@ -70,7 +68,7 @@ func (h *Hand) Place(r producer.Route) {
 	if at, ok := producer.ParseLine(h.line); ok && fits(at, want) {
 		return
 	}
-	h.moved, h.slot = want.String(), 0
+	h.moved, h.slot, h.permitted = want.String(), 0, time.Time{}
 	h.line = h.moved
 }
 
@@ -85,6 +83,7 @@ func fits(line, want producer.Line) bool {
 // there is one soon. After any verdict but Go the slot may be given back with [Pacer.Unused]. The error is Redis's, or
 // ctx's; the job may be marked then, and is to be settled.
 func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
+	defer p.begun(h)
 	for {
 		if h.slot == 0 || !claimedBy(h.ID, a.Route.Recipient) {
 			got, err := p.admit(ctx, h, a.Route)
@@ -97,9 +96,12 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		if !p.wait(ctx, ready-permitAhead.Microseconds()) {
 			return stopping(ctx)
 		}
-		got, err := p.permit(ctx, h, a)
-		if err != nil || got.Verdict != Go {
-			return got, err
+		got := Permit{Verdict: Go}
+		if time.Since(h.permitted) > permitFor {
+			var err error
+			if got, err = p.permit(ctx, h, a); err != nil || got.Verdict != Go {
+				return got, err
+			}
 		}
 		if !p.wait(ctx, ready) {
 			return stopping(ctx)
@@ -174,11 +176,11 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 	if a.Never {
 		unanswered = "never"
 	}
-	if a.Suppress {
+	if p.cfg.Suppress {
 		suppress = 1
 	}
 	k := p.keys
-	keys := []string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page)}
+	keys := []string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page), k.Adapt(App), k.Adapt(page)}
 	if b := a.Route.Line.Broadcast; b != "" {
 		keys = append(keys, k.Broadcast(b))
 	}
@@ -189,6 +191,7 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		if got.verb == "rests" {
 			h.moved = a.Route.Line.String() // also if it came from another line, which would hand it out again
 		}
+		h.constant = got.verb == "go" && got.args[3] == "0"
 		var res Permit
 		if res, err = got.permit(); err == nil {
 			return res, nil

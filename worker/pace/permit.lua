@@ -5,7 +5,9 @@
 -- KEYS[2] sendpace:{q}:pause:app
 -- KEYS[3] sendpace:{q}:pause:<page>
 -- KEYS[4] sendpace:{q}:suppressed:<page>   recipient -> us until which nothing is sent to it
--- KEYS[5] sendpace:{q}:broadcast:<id>      how the job's broadcast is to be sent; only for one that has a line of its own
+-- KEYS[5] sendpace:{q}:adapt:app
+-- KEYS[6] sendpace:{q}:adapt:<page>
+-- KEYS[7] sendpace:{q}:broadcast:<id>      how the job's broadcast is to be sent; only for one that has a line of its own
 -- ARGV[1] token of the hand
 -- ARGV[2] 'resend' or 'never': what to do where an earlier send has no known answer
 -- ARGV[3] recipient, as a hash
@@ -13,7 +15,8 @@
 -- ARGV[5] line, where the task does not say right where it goes back to; else empty
 -- ARGV[6] the job's slot, us
 --
--- Returns {now, 'go', step, resent, ids}  send the step; resent times its answer was not known before; ids: messages so far
+-- Returns {now, 'go', step, resent, ids, adapts}  send the step; resent times its answer was not known before; ids: messages so far;
+--                                 adapts is 1 while the pace of the page or of the app adapts
 --         {now, 'gone'}                   the job is not in this hand any more
 --         {now, 'known', record}          it was sent: an earlier hand learned its answer too late to end it
 --         {now, 'cancelled'}              its cancellation was asked for
@@ -41,13 +44,13 @@ end
 if h[5] == '1' then
   return {stamp, 'cancelled'}
 end
-local paused = redis.call('MGET', KEYS[2], KEYS[3])
+local paused = redis.call('MGET', KEYS[2], KEYS[3], KEYS[5], KEYS[6])
 if paused[1] or paused[2] then
   return {stamp, 'paused'}
 end
-if KEYS[5] then
+if KEYS[7] then
   local at = math.max(now, ARGV[6])
-  if opens(read_broadcast(KEYS[5]), at) ~= at then
+  if opens(read_broadcast(KEYS[7]), at) ~= at then
     return {stamp, 'rests'}
   end
 end
@@ -65,4 +68,4 @@ redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. ' ' .. step)
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], 'line', ARGV[5])
 end
-return {stamp, 'go', step, string.format('%d', resent), ids}
+return {stamp, 'go', step, string.format('%d', resent), ids, (paused[3] or paused[4]) and '1' or '0'}

@@ -25,40 +25,35 @@ func (p *Pacer) rest(end <-chan time.Time) bool {
 	return true
 }
 
-// waitOf is how long to wait before the next question. The answer to a job tells as well, so that a worker need not ask only
-// to hear that nothing else is due.
-func (p *Pacer) waitOf(r reply) time.Duration {
-	verb, wait := r.verb, 0
-	if verb == "job" {
-		verb, wait = r.args[4], 5
-	}
+// waitOf is how long to wait before the next question. An answer with jobs tells as well, so that a worker need not ask only to
+// hear that nothing else is due.
+func (p *Pacer) waitOf(t taken) time.Duration {
 	switch {
-	case verb == "standby":
+	case t.verb == "standby":
 		return standbyEvery
-	case verb != "lookout", p.more: // on with the tasks outside of the lines
+	case t.verb != "lookout", p.more: // on with the tasks outside of the lines
 		return 0
-	}
-	us, err := r.us(wait)
-	if err != nil || us < 0 {
+	case t.wait < 0:
 		return p.cfg.Poll
 	}
-	return min(p.cfg.Poll, time.Duration(us)*time.Microsecond)
+	return min(p.cfg.Poll, t.wait)
 }
 
-// leftToOthers lists the pages whose lines this worker passes: those that have more than half of its places, because one whose
-// answers are slow is to leave room for the others, and those that it held for want of a token a short while ago.
-func (p *Pacer) leftToOthers() string {
+// free says how many more jobs this worker takes, and whether it has no place beyond those. It also lists the pages whose lines it
+// passes: those that have more than half of its places, because one whose answers are slow is to leave room for the others, and
+// those that it held for want of a token a short while ago.
+func (p *Pacer) free() (passed string, most int, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var list strings.Builder
-	if 2*len(p.hands) > p.cfg.Places {
-		inHand := map[string]int{}
-		for _, h := range p.hands {
-			inHand[h.page]++
-		}
-		for page, n := range inHand {
-			if page != "" && 2*n > p.cfg.Places {
+	share, greatest := p.cfg.Places/2+1, len(p.hands)
+	if greatest >= share {
+		greatest = 0
+		for page, n := range p.inHandByPage() {
+			if n >= share {
 				list.WriteString(" " + page)
+			} else {
+				greatest = max(greatest, n)
 			}
 		}
 	}
@@ -69,5 +64,29 @@ func (p *Pacer) leftToOthers() string {
 		}
 		list.WriteString(" " + page)
 	}
-	return list.String()
+	places := max(1, p.cfg.Places-len(p.hands))
+	most = max(0, min(places, share-greatest, takeMost-p.late(time.Now())))
+	return list.String(), most, most == places
+}
+
+// late counts the jobs in hand whose time has come and that were not sent yet.
+func (p *Pacer) late(now time.Time) (n int) {
+	zero := p.clock.at(0)
+	for _, h := range p.hands {
+		if h.dueAt != 0 && h.dueAt <= now.Sub(zero).Microseconds() {
+			n++
+		}
+	}
+	return n
+}
+
+// inHandByPage counts the open hands of jobs that were taken from lines.
+func (p *Pacer) inHandByPage() map[string]int {
+	n := map[string]int{}
+	for _, h := range p.hands {
+		if h.page != "" {
+			n[h.page]++
+		}
+	}
+	return n
 }

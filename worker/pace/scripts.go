@@ -3,7 +3,9 @@ package pace
 import (
 	_ "embed" // the scripts are files, so that they read and test as Lua
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,6 +19,8 @@ var (
 	broadcastsLua string
 	//go:embed limits.lua
 	limitsLua string
+	//go:embed lines.lua
+	handOutLua string
 	//go:embed take.lua
 	takeLua string
 	//go:embed admit.lua
@@ -55,7 +59,7 @@ var (
 var libLua = linesLua + broadcastsLua + limitsLua
 
 var (
-	takeScript      = redis.NewScript(libLua + takeLua)
+	takeScript      = redis.NewScript(libLua + handOutLua + takeLua)
 	admitScript     = redis.NewScript(libLua + admitLua)
 	lateScript      = redis.NewScript(libLua + lateLua)
 	unusedScript    = redis.NewScript(libLua + unusedLua)
@@ -73,7 +77,7 @@ var (
 	placesScript    = redis.NewScript(libLua + placesLua)
 )
 
-// reply is what take, admit and permit answer: the server's time, a verb, and the verb's own values.
+// reply is what admit and permit answer: the server's time, a verb, and the verb's own values.
 type reply struct {
 	now  int64
 	verb string
@@ -82,11 +86,11 @@ type reply struct {
 
 // arity is how many values follow each verb.
 var arity = map[string]int{
-	"job": 6, "task": 2, "slot": 1, "lookout": 1, "standby": 1, "again": 1, "head": 1, "tail": 1, "park": 1,
-	"go": 3, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1, "rests": 0,
+	"slot": 1, "head": 1, "tail": 1, "park": 1,
+	"go": 4, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1, "rests": 0,
 }
 
-// readReply is the one place where a script's answer is decoded.
+// readReply is the one place where such an answer is decoded.
 func readReply(cmd *redis.Cmd) (reply, error) {
 	parts, err := cmd.StringSlice()
 	if err != nil {
@@ -109,4 +113,45 @@ func (r reply) us(i int) (int64, error) {
 		return 0, fmt.Errorf("pace: %q without value %d", r.verb, i)
 	}
 	return strconv.ParseInt(r.args[i], 10, 64)
+}
+
+// taken is what take answers.
+type taken struct {
+	now   int64
+	verb  string // when to ask again
+	wait  time.Duration
+	jobs  []takenJob
+	asked time.Time
+}
+
+// takenJob is one job that was handed out. A task that no line could be told of has no line and no slot.
+type takenJob struct {
+	id, msg, line string
+	slot          int64 // us
+	permitted     bool
+}
+
+// readTaken is the one place where an answer of take is decoded.
+func readTaken(cmd *redis.Cmd) (taken, error) {
+	const fixed, each = 3, 5
+	parts, err := cmd.StringSlice()
+	if err != nil {
+		return taken{}, err
+	}
+	if len(parts) < fixed || (len(parts)-fixed)%each != 0 || !slices.Contains([]string{"again", "lookout", "standby", "task"}, parts[1]) {
+		return taken{}, fmt.Errorf("pace: take answered %d values", len(parts))
+	}
+	got := taken{verb: parts[1]}
+	var wait int64
+	got.now, err = strconv.ParseInt(parts[0], 10, 64)
+	if err == nil {
+		wait, err = strconv.ParseInt(parts[2], 10, 64)
+	}
+	got.wait = time.Duration(wait) * time.Microsecond
+	for rest := parts[fixed:]; len(rest) > 0 && err == nil; rest = rest[each:] {
+		job := takenJob{id: rest[0], msg: rest[1], line: rest[2], permitted: rest[4] == "1"}
+		job.slot, err = strconv.ParseInt(rest[3], 10, 64)
+		got.jobs = append(got.jobs, job)
+	}
+	return got, err
 }

@@ -154,6 +154,7 @@ type decision struct {
 	Step         string               `json:"step,omitempty"`
 	IDs          string               `json:"ids,omitempty"`
 	Suppress     int64                `json:"suppress,omitempty"` // us
+	Adapts       bool                 `json:"adapts"`             // also if no usage is high
 	OK           int                  `json:"ok"`
 	UsagePage    int                  `json:"usage_page"` // percent, -1: not known
 	UsageApp     int                  `json:"usage_app"`
@@ -221,6 +222,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 		d.Step, d.IDs = strconv.Itoa(s.Step), string(ids)
 	}
 	d.OK, d.UsagePage, d.UsageApp = s.Report.encode(p.cfg.Steady)
+	d.Adapts = !h.constant
 	retention := h.msg.numbers[fieldRetention]
 	switch {
 	case o.Kind == "" && s.Retry > 0:

@@ -37,6 +37,16 @@ local h = redis.call('HMGET', KEYS[1], 'state', 'owner', 'mark', 'result', 'canc
 local state, mark, result = h[1], h[3], h[4]
 local mine = mark and starts_with(mark, ARGV[4] .. ' ')
 
+-- time is the server's, in us; most jobs end without a need to know it.
+local now
+local function time()
+  if not now then
+    local t = redis.call('TIME')
+    now = t[1] * 1000000 + t[2]
+  end
+  return now
+end
+
 -- note keeps what a hand learned that has lost its job. A mark of its own has its answer now.
 local function note()
   if not state or state == 'archived' or state == 'completed' then
@@ -103,7 +113,7 @@ local function keep_or_delete()
   end
 end
 
-local function finish(now)
+local function finish()
   if d.place == 'archived' then
     archive()
   else
@@ -115,17 +125,17 @@ local function finish(now)
     redis.call('HINCRBY', KEYS[7], d.page .. ':' .. name, 1)
   end
   if d.broadcast then
-    count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, KEYS[5], d.page, counts, now, d.code, d.why)
+    count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, KEYS[5], d.page, counts, time(), d.code, d.why)
   end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', d.stream_length, '*', 'o', ARGV[7])
   if d.suppress then
     local key = ARGV[2] .. 'suppressed:' .. d.page
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
-    redis.call('ZADD', key, string.format('%.0f', now + d.suppress), d.recipient)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', time()))
+    redis.call('ZADD', key, string.format('%.0f', time() + d.suppress), d.recipient)
     redis.call('PEXPIRE', key, string.format('%.0f', math.max(d.suppress / 1000, redis.call('PTTL', key))))
   end
   if redis.call('HGET', KEYS[6], d.page .. ':' .. d.recipient) == ARGV[3] then
-    free(KEYS[6], KEYS[5], ARGV[2], tasks, groups, d.page, d.recipient, string.format('%.0f', now))
+    free(KEYS[6], KEYS[5], ARGV[2], tasks, groups, d.page, d.recipient)
   end
 end
 
@@ -137,16 +147,17 @@ local function retry()
   end
 end
 
-local function line_up(now)
+local function line_up()
   local line = d.line or h[8]
   redis.call('HSET', KEYS[1], 'state', 'aggregating', 'group', line)
   local page = parse_line(line)
   local holder = d.to == 'park' and redis.call('HGET', KEYS[6], page .. ':' .. d.recipient)
   if holder and holder ~= ARGV[3] and not ended(tasks, holder) then
-    park(groups .. line, ARGV[2], line, page, d.recipient, ARGV[3], math.floor(now / 1000000))
+    park(groups .. line, ARGV[2], line, page, d.recipient, ARGV[3], math.floor(time() / 1000000))
   else
-    redis.call('ZADD', groups .. line, d.to == 'head' and 0 or math.floor(now / 1000000), ARGV[3])
-    redis.call('ZADD', KEYS[5], string.format('%.0f', now), line)
+    redis.call('ZADD', groups .. line, d.to == 'head' and 0 or math.floor(time() / 1000000), ARGV[3])
+    redis.call('ZADD', KEYS[5], string.format('%.0f', time()), line)
+    wake_lookout(ARGV[2])
   end
   redis.call('SADD', KEYS[4], line)
 end
@@ -166,12 +177,10 @@ if not d.kind and h[5] == '1' then
   return {'cancelled'}
 end
 
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
 redis.call('LREM', KEYS[2], 0, ARGV[3])
 redis.call('ZREM', KEYS[3], ARGV[3])
 if d.kind then
-  finish(now)
+  finish()
 else
   redis.call('HDEL', KEYS[1], 'owner', mine and not d.unknown and 'mark' or 'owner')
   if d.step then
@@ -180,8 +189,10 @@ else
   if d.to == 'retry' then
     retry()
   else
-    line_up(now)
+    line_up()
   end
 end
-adapt_on_settle(ARGV[2], d.page, d.ok, d.usage_page, d.usage_app, now)
+if d.adapts or math.max(d.usage_page, d.usage_app) > SLOW_FROM then
+  adapt_on_settle(ARGV[2], d.page, d.ok, d.usage_page, d.usage_app, time())
+end
 return {'ok'}

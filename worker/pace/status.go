@@ -149,9 +149,10 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	}
 	names := lines.Val()
 	for {
+		lookout, _, _ := strings.Cut(leader.Val(), " ")
 		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val()), Halted: haltedAt(halted)}
 		for i, w := range s.Workers {
-			s.Workers[i].Leads = w.ID == leader.Val()
+			s.Workers[i].Leads = w.ID == lookout
 		}
 		found, err := r.details(ctx, s, names, rates, countsByPage(outcomes.Val()))
 		if err != nil {

@@ -23,7 +23,7 @@ local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 100)
 for i = 1, #found[2], 2 do
   if ended(ARGV[3], found[2][i + 1]) then
     local page, recipient = string.match(found[2][i], '^(.*):([^:]*)$')
-    free(KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], page, recipient, stamp)
+    free(KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], page, recipient)
   end
 end
 return found[1]

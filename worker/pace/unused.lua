@@ -30,4 +30,5 @@ end
 spend(ARGV[1], page, v.budget, slot, -1)
 spend(ARGV[1], 'app', v.app_budget, slot, -1)
 redis.call('ZADD', KEYS[1], 'XX', ARGV[4], ARGV[2])
+wake_lookout(ARGV[1])
 return 1

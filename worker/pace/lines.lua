@@ -1,0 +1,356 @@
+-- lines is put before take.lua alone, after the other shared parts. It holds how the jobs of a line are handed out, and what
+-- becomes of those that may not go. KEYS and ARGV are those of take.lua.
+
+local budget = 200 -- lines and jobs looked at in one call
+local at_once = 16 -- due times read in one command
+
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local stamp = string.format('%.0f', now)
+local horizon = now + ARGV[5]
+local token = ARGV[6] .. ':' .. stamp
+local most = tonumber(ARGV[8])
+local handed = 0
+local jobs = {} -- what take returns of those that are handed out
+local broadcasts = {} -- those that were read in this call, by id
+local views, app = {}, nil -- what look told of pages in this call, and of the app
+local passed, left = {}, false -- the pages whose lines are left to other workers, and whether one of those is due
+local dues, last_due, known, skipped -- see read_dues
+local leaving = {ids = {}, leases = {}, claims = {}, threads = {}} -- see flush
+
+-- read_dues reads the lines that are due first, until last_due, into dues. All lines that are due until known are there.
+local function read_dues()
+  local n = at_once + (skipped or 0)
+  local found = redis.call('ZRANGE', KEYS[6], 0, n - 1, 'WITHSCORES')
+  dues = {}
+  for i = 1, #found, 2 do
+    dues[found[i]] = tonumber(found[i + 1])
+  end
+  last_due = #found == 2 * n and tonumber(found[#found]) or math.huge
+  known = last_due - 1
+end
+
+-- set_due says when a line is worth a look.
+local function set_due(line, time)
+  redis.call('ZADD', KEYS[6], string.format('%.0f', time), line)
+  if dues then dues[line] = time end
+end
+
+-- first_due returns the line that is due first, and when. Lines of pages that have their share are left to other workers.
+local function first_due()
+  if not dues then read_dues() end
+  local line, time
+  skipped = 0
+  for other, due in pairs(dues) do
+    if not due then
+      -- It is not there.
+    elseif next(passed) and passed[parse_line(other)] then
+      skipped, left = skipped + 1, left or due <= horizon
+    elseif not time or due < time or due == time and other < line then
+      line, time = other, due
+    end
+  end
+  if (time or math.huge) > last_due then
+    read_dues()
+    return first_due()
+  end
+  return line, time
+end
+
+-- view looks at a page once in a call. What is known of the app is the same for all pages.
+local function view(page)
+  if not views[page] then
+    views[page] = look(ARGV[4], page, now)
+    app = app or views[page].app
+    views[page].app = app
+  end
+  return views[page]
+end
+
+-- flush writes what the jobs that left a line have in common. All that reads or moves jobs of the line otherwise comes after it.
+local function flush(group)
+  if leaving.claims[1] then redis.call('HSET', KEYS[7], unpack(leaving.claims)) end
+  if leaving.threads[1] then redis.call('ZADD', ARGV[4] .. 'threads', unpack(leaving.threads)) end
+  if leaving.ids[1] then
+    redis.call('ZREM', group, unpack(leaving.ids))
+    redis.call('LPUSH', KEYS[3], unpack(leaving.ids))
+    redis.call('ZADD', KEYS[4], unpack(leaving.leases))
+  end
+  leaving = {ids = {}, leases = {}, claims = {}, threads = {}}
+end
+
+local function add(list, ...)
+  for _, value in ipairs({...}) do
+    list[#list + 1] = value
+  end
+end
+
+-- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
+-- job. The line, where there is one, is where it goes back to. marked says that it is being sent; see permit.lua.
+local function activate(id, line, msg, marked)
+  -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
+  local fields = {'state', 'active', 'group', '', 'owner', token}
+  if line then add(fields, 'line', home_of(line, id, msg)) end
+  if marked then add(fields, 'mark', token .. ' 0') end
+  redis.call('HSET', ARGV[2] .. id, unpack(fields))
+end
+
+-- A line is visited up to a lead before it is due. not_before is for what must not be visited before that time.
+local function not_before(line, time)
+  set_due(line, time + ARGV[5])
+end
+
+-- look_at is when to look at a line of a page whose next slot is at a time: sooner where a temporary rate ends before, which may
+-- bring the slot forward. (A lead after the end, as a line is visited a lead before it is due.)
+local function look_at(v, time)
+  return math.min(time, v.ends + ARGV[5])
+end
+
+-- enter puts a job into a line that takes notice of it at a time.
+local function enter(line, id, score, time)
+  redis.call('ZADD', ARGV[3] .. line, score, id)
+  redis.call('SADD', KEYS[5], line)
+  redis.call('ZADD', KEYS[6], 'LT', string.format('%.0f', time), line)
+  redis.call('HSET', ARGV[2] .. id, 'state', 'aggregating', 'group', line)
+  dues = nil
+end
+
+-- first_parked returns the first job, and its score, of those that stepped aside for another one to their recipient.
+local function first_parked(page, recipient)
+  return unpack(redis.call('ZRANGE', ARGV[4] .. 'parked:' .. page .. ':' .. recipient, 0, 0, 'WITHSCORES'))
+end
+
+-- give_way lets the answers that stepped aside for a bulk job in a later line go first once that waits for something longer.
+-- Where a job was handed out before, they wait.
+local function give_way(page, lane, line, recipient, id, score)
+  local first, at = first_parked(page, recipient)
+  if lane == 'bulk' and first and tonumber(at) < PARKED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
+    park(ARGV[3] .. line, ARGV[4], line, page, recipient, id, score)
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient)
+  end
+end
+
+-- step_aside moves a job that is held up by what others of its line are not into a side line. It returns false if the job is
+-- where it belongs.
+local function step_aside(v, page, lane, side, recipient, id, score, slot, why)
+  local class = class_of(id)
+  local to = why == 'thread' and 'later' or (class == 'r' or class == 'b') and 'reply' or 'media'
+  if to == side then
+    return false
+  end
+  if to == 'later' then
+    score = string.format('%.6f', slot / 1e6)
+  elseif side == 'later' then
+    score = 0
+  end
+  local line = page .. ':' .. lane .. ':' .. to
+  enter(line, id, score, look_at(v, slot))
+  if side == 'later' then
+    give_way(page, lane, line, recipient, id, score)
+  end
+  return true
+end
+
+-- read_once reads a broadcast, nil for none.
+local function read_once(id)
+  if id and not broadcasts[id] then
+    broadcasts[id] = read_broadcast(ARGV[4] .. 'broadcast:' .. id)
+  end
+  return broadcasts[id or '']
+end
+
+-- rests is true if a line is that of a broadcast that does not send now.
+local function rests(line)
+  local _, _, _, broadcast = parse_line(line)
+  return broadcast and opens(read_once(broadcast), now) ~= now
+end
+
+-- stays_home brings a job back from a side line whose broadcast does not send any more.
+local function stays_home(line, side, id, msg)
+  local home = side and home_of(line, id, msg)
+  if not home or not rests(home) then
+    return false
+  end
+  enter(home, id, 0, now)
+  return true
+end
+
+-- let_go hands the claim of a job, and of those that have it next and do not send either, to the first one that does. They step
+-- aside for that one; where there is none they wait in their lines without a claim.
+local function let_go(line, page, id)
+  local recipient = recipient_of(id)
+  local holder = recipient and redis.call('HGET', KEYS[7], page .. ':' .. recipient)
+  if holder ~= id then
+    redis.call('ZADD', ARGV[3] .. line, RELEASED, id)
+    return
+  end
+  local resting = {}
+  repeat
+    table.insert(resting, {line = line, id = holder})
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient)
+    holder = redis.call('HGET', KEYS[7], page .. ':' .. recipient)
+    line = holder and redis.call('HGET', ARGV[2] .. holder, 'group') or ''
+  until not holder or not rests(line)
+  for _, job in ipairs(resting) do
+    if holder then
+      park(ARGV[3] .. job.line, ARGV[4], job.line, page, recipient, job.id, 0)
+    else
+      redis.call('ZADD', ARGV[3] .. job.line, RELEASED, job.id)
+    end
+  end
+end
+
+-- stand leaves the line of a broadcast alone that does not send until a time. Its jobs that came back let go of their recipients.
+local function stand(line, page, time)
+  set_due(line, time)
+  local at_most = 50
+  local back = redis.call('ZRANGE', ARGV[3] .. line, 0, 0, 'BYSCORE', 'LIMIT', 0, at_most)
+  for _, id in ipairs(back) do
+    budget = budget - 1
+    if redis.call('ZSCORE', ARGV[3] .. line, id) == '0' then -- it may have gone with one before
+      let_go(line, page, id)
+      dues = nil
+    end
+  end
+  if #back == at_most then
+    set_due(line, now)
+  end
+end
+
+-- goes_first gives the claim of a recipient that a bulk job holds which still waits and was never handed out to an answer: that
+-- one steps aside. In a later line it does not: its place there is a time, and the wait is short. Of several answers, some of
+-- which stepped aside in that time, the earliest gets the claim. It returns whether the asking one does, and whether anything moved.
+local function goes_first(page, lane, recipient, id, score)
+  local field = page .. ':' .. recipient
+  local holder = redis.call('HGET', KEYS[7], field)
+  local state, line, before = unpack(redis.call('HMGET', ARGV[2] .. holder, 'state', 'group', 'line'))
+  if lane ~= 'realtime' or state ~= 'aggregating' or before then
+    return false, false
+  end
+  local its_page, its_lane, side = parse_line(line)
+  local its_score = redis.call('ZSCORE', ARGV[3] .. line, holder)
+  if its_page ~= page or its_lane ~= 'bulk' or side == 'later' or not its_score then
+    return false, false
+  end
+  park(ARGV[3] .. line, ARGV[4], line, page, recipient, holder, tonumber(its_score))
+  local first, at = first_parked(page, recipient)
+  if tonumber(at) < score or tonumber(at) == score and first < id then
+    free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient)
+    return false, true
+  end
+  redis.call('HSET', KEYS[7], field, id)
+  return true, true
+end
+
+-- read_jobs reads the first n jobs of a line, with who has the claims of their recipients, and when their conversations are free.
+local function read_jobs(group, page, v, n)
+  local found = redis.call('ZRANGE', group, 0, n - 1, 'WITHSCORES')
+  local jobs, known, fields = {at = 0, claimed = {}}, {}, {}
+  for i = 1, #found, 2 do
+    local job = {id = found[i], score = found[i + 1], recipient = recipient_of(found[i]), free_at = 0}
+    jobs[#jobs + 1] = job
+    if job.recipient then
+      known[#known + 1], fields[#fields + 1] = job, page .. ':' .. job.recipient
+    end
+  end
+  if known[1] then
+    local holders = redis.call('HMGET', KEYS[7], unpack(fields))
+    local free_at = v.thread > 0 and redis.call('ZMSCORE', ARGV[4] .. 'threads', unpack(fields)) or {}
+    for i, job in ipairs(known) do
+      job.field, job.holder, job.free_at = fields[i], holders[i], tonumber(free_at[i] or 0)
+    end
+  end
+  return jobs
+end
+
+-- claims is true if a job goes before all others to its recipient, and claims that. It forgets the jobs that were read where one
+-- of them may have moved.
+local function claims(q, job)
+  local holder = job.field and (q.jobs.claimed[job.field] or job.holder)
+  if not job.field or holder == job.id then
+    return true
+  end
+  if not holder then
+    q.jobs.claimed[job.field] = job.id
+    add(leaving.claims, job.field, job.id)
+    return true
+  end
+  flush(q.group)
+  local mine, moved = false, ended(ARGV[2], holder)
+  if moved then
+    mine = succeed(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], q.page, job.recipient, job.id)
+  end
+  if not mine then
+    local first, more = goes_first(q.page, q.lane, job.recipient, job.id, tonumber(job.score))
+    mine, moved = first, moved or more
+  end
+  if moved then
+    q.jobs, dues = nil, nil
+  end
+  return mine
+end
+
+-- next_job returns the next job of a line, nil at its end. n is how many may still go.
+local function next_job(q, v, n)
+  if not q.jobs or q.jobs.at == #q.jobs then
+    flush(q.group)
+    q.jobs = read_jobs(q.group, q.page, v, n)
+  end
+  q.jobs.at = q.jobs.at + 1
+  return q.jobs[q.jobs.at]
+end
+
+-- pick finds the first job of a line that may go out by the horizon, and claims its recipient. Jobs whose recipient is busy, and
+-- those that a limit of their own holds up, step aside. Where lines share the lane's pace, that is the line's turn: it would bring
+-- all its jobs into the side lines else, which go before the other lines. turn is the slot of the line's turn, n how many may go.
+-- Without a job it has said when the line is worth a look again.
+local function pick(q, v, turn, n)
+  local line, side, b = q.line, q.side, q.broadcast
+  while budget > 0 do
+    budget = budget - 1
+    local job = next_job(q, v, n)
+    if not job then
+      redis.call('SREM', KEYS[5], line)
+      redis.call('ZREM', KEYS[6], line)
+      dues = nil
+      return nil
+    end
+    local score = tonumber(job.score)
+    if score >= PARKED or b and b.state == 'testing' and score > TEST then
+      not_before(line, now + (score >= PARKED and PARKED_LINE or IDLE_LINE))
+      return nil
+    end
+    local h = redis.call('HMGET', ARGV[2] .. job.id, 'msg', 'mark', 'result', 'cancel', 'step', 'resent')
+    job.msg, job.plain = h[1], not (h[2] or h[3] or h[4] or h[5] or h[6])
+    if not job.msg or stays_home(line, side, job.id, job.msg) then
+      redis.call('ZREM', q.group, job.id)
+    elseif not claims(q, job) then
+      park(q.group, ARGV[4], line, q.page, job.recipient, job.id, score)
+    else
+      local slot, why
+      job.names = limits_of(q.lane, side, class_of(job.id))
+      slot, why = next_slot(v, job.names, now)
+      slot = math.max(slot, turn)
+      if job.free_at > slot then
+        slot, why = job.free_at, 'thread'
+      end
+      if slot <= horizon then
+        job.slot = slot
+        return job
+      end
+      flush(q.group)
+      if not step_aside(v, q.page, q.lane, side, job.recipient, job.id, job.score, slot, why) then
+        set_due(line, look_at(v, slot))
+        return nil
+      end
+      redis.call('ZREM', q.group, job.id)
+      if side == 'later' then q.jobs = nil end
+      if v.shares and v.shares.pass[line] then
+        use_turn(ARGV[4], q.page, v.shares, line, b, turn)
+        set_due(line, math.max(turn, b and b.last + b.every or 0))
+        return nil
+      end
+    end
+  end
+  return nil
+end
