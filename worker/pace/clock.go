@@ -41,7 +41,7 @@ func (c *clock) observe(server int64, asked, arrived time.Time) {
 func (c *clock) at(server int64) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.base.Add(time.Duration(server)*time.Microsecond - c.low)
+	return c.base.Add(time.Duration(server)*time.Microsecond - c.low.Truncate(time.Microsecond))
 }
 
 // doubt is by how much that may be late.
