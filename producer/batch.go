@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -90,10 +91,12 @@ func (b *batch) flush(ctx context.Context, yield func(Result) bool) bool {
 // storeAll stores jobs in one round trip. The first call brings the script along, in case that Redis does not have it.
 func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
 	results, calls := make([]Result, len(jobs)), make([]storeCall, len(jobs))
-	cmds := make([]*redis.Cmd, len(jobs))
+	cmds, traced := make([]*redis.Cmd, len(jobs)), make([]trace.Span, len(jobs))
 	pipe := p.rdb.Pipeline()
 	for i, c := range jobs {
-		if calls[i], results[i].Err = p.encode(ctx, c); results[i].Err != nil {
+		var own context.Context
+		own, traced[i] = p.startSpan(ctx, c)
+		if calls[i], results[i].Err = p.encode(own, c); results[i].Err != nil {
 			continue
 		}
 		run := enqueueScript.EvalSha
@@ -105,12 +108,14 @@ func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
 	_, _ = pipe.Exec(ctx) // each command has its own answer, or the error of the connection
 	for i, call := range calls {
 		if cmds[i] == nil {
+			endSpan(traced[i], Receipt{}, results[i].Err)
 			continue
 		}
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
 			cmds[i] = enqueueScript.Run(ctx, p.rdb, call.keys, call.args...)
 		}
 		results[i].Receipt, results[i].Err = p.receipt(call, cmds[i])
+		endSpan(traced[i], results[i].Receipt, results[i].Err)
 	}
 	return results
 }

@@ -38,7 +38,7 @@ func (p *Producer) Prepare(ctx context.Context, job Job, order uuid.UUID) (Prepa
 	}
 	u := sortable.EncodeToString(order[:])
 	c.id = u + c.id[len(u):]
-	r, err := p.record(ctx, c)
+	r, err := p.record(ctx, c, nil) // one trace for the jobs of a whole mailing would be of no use
 	if err != nil {
 		return Prepared{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/sendapi"
@@ -34,6 +35,9 @@ type Config struct {
 	// StreamLength is about how many records the stream of outcomes keeps when this producer writes to it, which it does when
 	// it cancels jobs. Default: [DefaultStreamLength], as for workers.
 	StreamLength int64
+	// Tracing, where it is set, makes a span for each job that is stored. With it or without, a job carries the W3C trace context of
+	// the span in the caller's context, if there is one, and workers go on in that trace. nil means no spans of the producer's own.
+	Tracing trace.TracerProvider
 }
 
 // DefaultStreamLength is about how many records the stream of outcomes keeps, the newest. One takes about a kilobyte.
@@ -73,7 +77,8 @@ type Producer struct {
 	cfg     Config
 	keys    rediskeys.Keys
 	pages   map[string]bool
-	heeds   bool // rdb heeds the deadlines of contexts
+	tracer  trace.Tracer // nil: none
+	heeds   bool         // rdb heeds the deadlines of contexts
 }
 
 // New makes a producer that writes through rdb, which stays the caller's to close. Any client of go-redis will do. With
@@ -91,6 +96,9 @@ func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
 	p := &Producer{
 		rdb: rdb, cfg: cfg, keys: keys, heeds: heedsDeadlines(rdb),
 		encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: rdb, keys: keys}),
+	}
+	if cfg.Tracing != nil {
+		p.tracer = cfg.Tracing.Tracer(tracerName)
 	}
 	if len(cfg.Pages) > 0 {
 		p.pages = make(map[string]bool, len(cfg.Pages))

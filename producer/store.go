@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sendpace/sendpace/producer/spans"
 	"github.com/sendpace/sendpace/sendapi"
 )
 
@@ -98,11 +99,15 @@ func heedsDeadlines(rdb redis.UniversalClient) bool {
 
 // store stores one job.
 func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
+	ctx, span := p.startSpan(ctx, c)
 	call, err := p.encode(ctx, c)
 	if err != nil {
+		endSpan(span, Receipt{}, err)
 		return Receipt{}, err
 	}
-	return p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+	r, err := p.receipt(call, enqueueScript.Run(ctx, p.rdb, call.keys, call.args...))
+	endSpan(span, r, err)
+	return r, err
 }
 
 // scriptCall is what a script is called with.
@@ -118,20 +123,20 @@ type storeCall struct {
 	line Line
 }
 
-// record has asynq encode the job.
-func (p *Producer) record(ctx context.Context, c checked) (recording, error) {
+// record has asynq encode the job, with headers where there are any.
+func (p *Producer) record(ctx context.Context, c checked, headers map[string]string) (recording, error) {
 	r := recording{id: c.id, line: c.line.String()}
 	_, err := p.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
-		asynq.NewTask(TaskType, c.body), p.taskOptions(c)...)
+		asynq.NewTaskWithHeaders(TaskType, c.body, headers), p.taskOptions(c)...)
 	if err != nil {
 		return recording{}, fmt.Errorf("enqueue: %w", err)
 	}
 	return r, nil
 }
 
-// encode puts together what enqueue.lua needs of a job.
+// encode puts together what enqueue.lua needs of a job. The job brings the span of ctx along.
 func (p *Producer) encode(ctx context.Context, c checked) (storeCall, error) {
-	r, err := p.record(ctx, c)
+	r, err := p.record(ctx, c, spans.Headers(ctx))
 	if err != nil {
 		return storeCall{}, err
 	}

@@ -179,7 +179,7 @@ func (o Outcome) Again() (Job, error) {
 			job.Request, job.Requests = job.Requests[0], nil
 		}
 	}
-	job.Key = againKey(o.JobID)
+	job.Key, job.former = againKey(o.JobID), o.TraceParent
 	return job, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
@@ -84,6 +85,9 @@ type Config struct {
 	PlainRecipients bool
 	// Observer is told what the worker does, for metrics. nil means nobody is.
 	Observer Observer
+	// Tracing makes spans of each job's way, in the trace that it brought along from its producer or in one of its own. nil means
+	// none.
+	Tracing trace.TracerProvider
 }
 
 func (c Config) withDefaults() Config {
@@ -208,7 +212,7 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 	h := &handler{
 		pacer: pacer, sender: sender, pages: pages, maxAttempts: cfg.MaxAttempts, onUnknown: cfg.OnUnknown,
 		suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
-		plain: cfg.PlainRecipients,
+		plain: cfg.PlainRecipients, tracing: newTracing(cfg.Tracing),
 	}
 	return &Worker{
 		cfg: cfg, rdb: rdb, pacer: pacer, server: server, handler: h, reloaded: make(chan struct{}, 1), rated: maps.Clone(cfg.PageRates),

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/producer"
@@ -56,7 +57,12 @@ func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.Unive
 	defer client.CloseIdleConnections()
 	seen := metrics.NewGateway(ownVersion(buildInfo()), gateway.Routes())
 	rdb.AddHook(seen.RedisHook())
-	handler, err := newGateway(cfg, rdb, client, log, seen)
+	traces, flush, err := a.tracing(ctx, cfg.Tracing, "gateway", log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	handler, err := newGateway(cfg, rdb, client, log, seen, traces)
 	if err != nil {
 		return err
 	}
@@ -92,19 +98,21 @@ func sendPages(cfg *config.Config) []sendapi.Page {
 
 func newGateway(
 	cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger, seen *metrics.Gateway,
+	traces trace.TracerProvider,
 ) (*gateway.Handler, error) {
 	if len(cfg.Pages) == 0 {
 		return nil, errNoPages
 	}
 	// The gateway itself knows the pages, also after they have changed.
 	queue, err := producer.New(rdb, producer.Config{
-		MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max),
+		MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max), Tracing: traces,
 	})
 	if err != nil {
 		return nil, err
 	}
 	gc := gateway.Config{
 		Pages: sendPages(cfg), Rate: cfg.Gateway.Rate, MaxBody: int64(cfg.Gateway.MaxBody), Log: log, Called: seen.Called,
+		Tracing: traces,
 	}
 	for _, key := range cfg.Gateway.APIKeys {
 		gc.APIKeys = append(gc.APIKeys, sendapi.Secret(key.Reveal()))

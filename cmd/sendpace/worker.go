@@ -84,7 +84,12 @@ func (a *app) watchedWorker(
 	seen := metrics.New(rdb, metrics.Config{Pages: pageIDs(cfg), PerPage: cfg.Metrics.PerPage, Version: ownVersion(buildInfo())})
 	rdb.AddHook(seen.RedisHook())
 	wc := workerConfig(cfg, log)
-	wc.Observer, wc.Checker = seen, client
+	traces, flush, err := a.tracing(ctx, cfg.Tracing, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	wc.Observer, wc.Checker, wc.Tracing = seen, client, traces
 	w, err := worker.New(rdb, seen.Sender(client), wc)
 	if err != nil {
 		return err
