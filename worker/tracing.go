@@ -53,13 +53,13 @@ func (t tracing) begin(ctx context.Context, d *delivery) context.Context {
 	return ctx
 }
 
-// waitedSince is when a job last failed, or was enqueued; zero where nobody knows.
+// waitedSince is when a job was enqueued, or last failed; zero where nobody knows. The failure has whole seconds, rounded down.
 func waitedSince(hand *pace.Hand) time.Time {
-	if hand.FailedAt.IsZero() {
-		at, _ := producer.IDTime(hand.ID)
-		return at
+	at, _ := producer.IDTime(hand.ID)
+	if hand.FailedAt.After(at) {
+		return hand.FailedAt
 	}
-	return hand.FailedAt
+	return at
 }
 
 // call is the client's span of a send.
