@@ -80,7 +80,7 @@ func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, 
 		return a.v, a.err
 	case <-ctx.Done():
 		var none T
-		return none, fmt.Errorf("enqueue: %w", ctx.Err())
+		return none, fmt.Errorf("no answer of Redis yet: %w", ctx.Err())
 	}
 }
 

@@ -173,7 +173,7 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 	require.NoError(t, err)
 	server := httptest.NewServer(box)
 	t.Cleanup(func() { server.Close(); box.Close() })
-	path := writeFile(t, "c.yaml", "pages: [{id: 1001, access_token: t, rate: 2000, bulk_rate: 2000}]\nlog: {format: json}\n"+
+	path := writeFile(t, "c.yaml", "pages: [{id: 1001, access_token: t, rate: 2000, bulk_rate: 2000}]\nlog: {format: json}\nworker: {adaptive: false}\n"+
 		"tracing: {endpoint: \"http://"+silent.Addr().String()+"\"}\n")
 	p, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
