@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,8 +33,10 @@ func (a *app) gatewayCommand() *cobra.Command {
 			"  curl -d 'recipient={\"id\":\"4321\"}' -d 'message={\"text\":\"Hello\"}' -d messaging_type=UPDATE \\\n" +
 			"    -H \"Authorization: Bearer $PAGE_TOKEN\" http://127.0.0.1:8090/v26.0/me/messages",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup, stop := catchHUP()
+			defer stop()
 			return a.withRedis(cmd, func(_ context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
-				return a.runGateway(cmd, cfg, rdb)
+				return a.runGateway(cmd, cfg, rdb, hup)
 			})
 		},
 	}
@@ -44,7 +47,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient) error {
+func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient, hup <-chan os.Signal) error {
 	ctx := cmd.Context()
 	log, err := newLog(a.stderr, cfg.Log)
 	if err != nil {
@@ -79,7 +82,7 @@ func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.Unive
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	reload := a.reloader(cmd, cfg, log, func(_ context.Context, cfg *config.Config) error { return handler.SetPages(sendPages(cfg)) })
+	reload := a.reloader(cmd, cfg, log, hup, func(_ context.Context, cfg *config.Config) error { return handler.SetPages(sendPages(cfg)) })
 	end := beside(ctx, reload.run)
 	fmt.Fprintf(a.stdout, "the gateway answers at http://%s; Ctrl-C ends it\n", listener.Addr())
 	err = serve(ctx, listener, handler, gatewayGrace)

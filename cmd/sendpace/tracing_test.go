@@ -177,7 +177,7 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 		"tracing: {endpoint: \"http://"+silent.Addr().String()+"\"}\n")
 	p, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
-	const n = 1000 // more spans than are kept
+	const n = 500 // more spans than are kept
 	jobs := make([]producer.Job, n)
 	for i := range jobs {
 		jobs[i], err = producer.ParseJob([]byte(job("1001", strconv.Itoa(1000+i), "x")))
