@@ -71,7 +71,7 @@ func says(s tracetest.SpanStub, keys ...attribute.Key) []string {
 	var values []string
 	for _, k := range keys {
 		v, _ := set.Value(k)
-		values = append(values, v.Emit())
+		values = append(values, v.String())
 	}
 	return values
 }

@@ -174,7 +174,7 @@ func TestSIGHUPWhileStarting(t *testing.T) {
 			reached, goOn := make(chan struct{}), make(chan struct{})
 			slow, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			t.Cleanup(func() { slow.Close() }) // when the program has ended
+			t.Cleanup(func() { _ = slow.Close() }) // when the program has ended
 			go relay(slow, behind, func() { close(reached); <-goOn })
 			env := []string{"SENDPACE_REDIS_URL=redis://" + slow.Addr().String(), e.env[1], "SENDPACE_GATEWAY_ADDR=127.0.0.1:0"}
 			p, out := spawn(t, env, command, "--config", e.path)
@@ -200,7 +200,7 @@ func relay(l net.Listener, to string, before func()) {
 		}
 		out, err := net.Dial("tcp", to)
 		if err != nil {
-			from.Close()
+			_ = from.Close()
 			continue
 		}
 		go func() { defer out.Close(); _, _ = io.Copy(out, from) }()

@@ -21,8 +21,9 @@ import (
 
 func (a *app) workerCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "worker",
-		Short: "Send what is in the queue, each page at its pace",
+		Use:     "worker",
+		Short:   "Send what is in the queue, each page at its pace",
+		Example: "  sendpace worker\n  sendpace worker --config /etc/sendpace.yaml --log-format json",
 		Long: "worker sends until it gets SIGTERM or Ctrl-C. Then it starts nothing new, lets the sends in flight\n" +
 			"finish, and puts the rest back. Start as many as you like: they keep one pace together. The one that\n" +
 			"starts last sets the rates. It reads pages, tokens and rates again when their files change, and on SIGHUP.",
