@@ -187,7 +187,7 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 		require.NoError(t, r.Err)
 	}
 	w := start(t, nil, []string{"SENDPACE_REDIS_URL=" + url, "SENDPACE_GRAPH_BASE_URL=" + server.URL}, "worker", "--config", path)
-	require.Eventually(t, func() bool { return len(box.Accepted()) == n }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(box.Accepted()) == n }, 2*time.Minute, 20*time.Millisecond)
 	asked := time.Now()
 	require.Equal(t, 0, w.stop(), w.err)
 	assert.Less(t, time.Since(asked), 3*flushTime)
