@@ -26,6 +26,8 @@ type Config struct {
 	Gateway Gateway
 	// Metrics is what Prometheus is told.
 	Metrics Metrics
+	// Tracing is what OpenTelemetry is told.
+	Tracing Tracing
 	// Files are those that were read: the configuration, if there is one, and those with tokens and secrets.
 	Files []string
 }
@@ -130,6 +132,16 @@ type Metrics struct {
 	PerPage bool
 }
 
+// Tracing is the section tracing. The OTEL_* variables of OpenTelemetry go before it.
+type Tracing struct {
+	// Endpoint is the base URL of a collector that takes OTLP over HTTP, without a slash at its end; empty means that nothing is traced.
+	Endpoint string
+	// Sample is the share of traces that are recorded, of those that begin here: one that comes from a caller goes by the caller's.
+	Sample float64
+	// Service is the name of the service; empty means sendpace- and the command.
+	Service string
+}
+
 // Monitor is the section monitor.
 type Monitor struct {
 	// Addr is the host and port to listen on.
@@ -183,6 +195,7 @@ func Default() *Config {
 		Monitor:  Monitor{Addr: "127.0.0.1:8080"},
 		Gateway:  Gateway{Addr: "127.0.0.1:8090", Rate: 1000, MaxBody: 1 << 20},
 		Metrics:  Metrics{PerPage: true},
+		Tracing:  Tracing{Sample: 1},
 	}
 }
 

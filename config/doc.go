@@ -44,6 +44,9 @@
 //	gateway.max_waiting        0                           jobs that may wait in a page's lane; 0: no limit
 //	gateway.metrics_addr       none                        where metrics of the gateway can be read
 //	metrics.per_page           true                        tell pages apart in metrics
+//	tracing.endpoint           none                        the collector that takes traces, OTLP over HTTP
+//	tracing.sample             1                           the share of traces that are recorded
+//	tracing.service            none                        the service's name in traces; none: sendpace- and the command
 //
 // Each entry of pages has an id, a token as access_token or access_token_file, and optionally
 // app_secret or app_secret_file and its own rate, bulk_rate, media_rate, replies_per_hour, thread_interval and

@@ -89,7 +89,7 @@ var fields = []field[Config]{
 	key("app.daily_budget", func(c *Config) *int { return &c.App.DailyBudget }, between(0, maxBudget)),
 	key("worker.concurrency", func(c *Config) *int { return &c.Worker.Concurrency }, between(1, 10_000)),
 	key("worker.max_attempts", func(c *Config) *int { return &c.Worker.MaxAttempts }, between(1, 100)),
-	key("worker.margin", func(c *Config) *float64 { return &c.Worker.Margin }, share),
+	key("worker.margin", func(c *Config) *float64 { return &c.Worker.Margin }, share(0.2, "0.005 for half a percent")),
 	key("worker.adaptive", func(c *Config) *bool { return &c.Worker.Adaptive }, yesOrNo),
 	key("worker.send_timeout", func(c *Config) *time.Duration { return &c.Worker.SendTimeout },
 		length(100*time.Millisecond, 10*time.Minute)),
@@ -116,6 +116,9 @@ var fields = []field[Config]{
 	key("gateway.max_waiting", func(c *Config) *int { return &c.Gateway.MaxWaiting }, between(0, 1_000_000_000)),
 	key("gateway.metrics_addr", func(c *Config) *string { return &c.Gateway.MetricsAddr }, orNone(listenAddr)),
 	key("metrics.per_page", func(c *Config) *bool { return &c.Metrics.PerPage }, yesOrNo),
+	key("tracing.endpoint", func(c *Config) *string { return &c.Tracing.Endpoint }, baseURLOrNone),
+	key("tracing.sample", func(c *Config) *float64 { return &c.Tracing.Sample }, share(1, "0.1 for every tenth trace")),
+	key("tracing.service", func(c *Config) *string { return &c.Tracing.Service }, serviceName),
 }
 
 // pageEntry is one element of pages as it is written.

@@ -74,6 +74,7 @@ monitor: {addr: "127.0.0.1:8081"}
 gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000,
   metrics_addr: ":9101"}
 metrics: {per_page: false}
+tracing: {endpoint: "http://collector:4318/", sample: 0.25, service: sendpace-eu}
 `, "KEY=another-key-of-an-application")
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
@@ -106,6 +107,7 @@ metrics: {per_page: false}
 			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000, MetricsAddr: ":9101",
 			APIKeys: []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("another-key-of-an-application")},
 		},
+		Tracing: config.Tracing{Endpoint: "http://collector:4318", Sample: 0.25, Service: "sendpace-eu"},
 	}, cfg)
 }
 

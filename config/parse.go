@@ -19,6 +19,7 @@ type parser[T any] func(raw any) (value T, problem string)
 var (
 	graphVersion = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,3}$`)
 	pageID       = regexp.MustCompile(`^[0-9]{1,32}$`)
+	serviceText  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	secretText   = regexp.MustCompile(`^[!-~]+$`) // it travels in an HTTP header
 )
 
@@ -58,12 +59,14 @@ func rate(raw any) (float64, string) {
 	return f, ""
 }
 
-func share(raw any) (float64, string) {
-	f, ok := number(raw)
-	if !ok || !(f >= 0 && f <= 0.2) {
-		return 0, "must be a share from 0 to 0.2; type 0.005 for half a percent"
+func share(highest float64, such string) parser[float64] {
+	return func(raw any) (float64, string) {
+		f, ok := number(raw)
+		if !ok || !(f >= 0 && f <= highest) {
+			return 0, fmt.Sprintf("must be a share from 0 to %v; type %s", highest, such)
+		}
+		return f, ""
 	}
-	return f, ""
 }
 
 func between(lowest, highest int) parser[int] {
@@ -139,6 +142,28 @@ func baseURL(raw any) (string, string) {
 		return "", "must be a web address without query or password, such as https://graph.facebook.com"
 	}
 	return strings.TrimRight(u.String(), "/"), ""
+}
+
+func baseURLOrNone(raw any) (string, string) {
+	if raw == none {
+		return "", ""
+	}
+	s, problem := baseURL(raw)
+	if problem != "" {
+		problem = "must be a web address without query or password, such as http://127.0.0.1:4318"
+	}
+	return s, problem
+}
+
+func serviceName(raw any) (string, string) {
+	s, _ := raw.(string)
+	switch {
+	case s == none:
+		return "", ""
+	case !serviceText.MatchString(s):
+		return "", "must be 1 to 64 letters, digits, '_', '.' or '-', such as sendpace-eu"
+	}
+	return s, ""
 }
 
 func version(raw any) (string, string) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -113,11 +114,13 @@ func (p *Producer) storeAll(ctx context.Context, jobs []checked) []Result {
 // not have it.
 func (sp *spread) storeAll(ctx context.Context, jobs []checked) []Result {
 	results, calls := make([]Result, len(jobs)), make([]storeCall, len(jobs))
-	cmds := make([]*redis.Cmd, len(jobs))
+	cmds, traced := make([]*redis.Cmd, len(jobs)), make([]trace.Span, len(jobs))
 	pipe, met := sp.rdb.Pipeline(), map[*shard]bool{}
 	for i, c := range jobs {
 		s := sp.of(c.job.PageID)
-		if calls[i], results[i].Err = s.encode(ctx, c); results[i].Err != nil {
+		var own context.Context
+		own, traced[i] = s.startSpan(ctx, c)
+		if calls[i], results[i].Err = s.encode(own, c); results[i].Err != nil {
 			continue
 		}
 		run := enqueueScript.EvalSha
@@ -129,12 +132,14 @@ func (sp *spread) storeAll(ctx context.Context, jobs []checked) []Result {
 	_, _ = pipe.Exec(ctx) // each command has its own answer, or the error of the connection
 	for i, call := range calls {
 		if cmds[i] == nil {
+			endSpan(traced[i], Receipt{}, results[i].Err)
 			continue
 		}
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") { // Redis forgot it in between: this call did not run
 			cmds[i] = enqueueScript.Run(ctx, sp.rdb, call.keys, call.args...)
 		}
 		results[i].Receipt, results[i].Err = sp.of(jobs[i].job.PageID).receipt(call, cmds[i])
+		endSpan(traced[i], results[i].Receipt, results[i].Err)
 	}
 	return results
 }

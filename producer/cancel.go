@@ -312,7 +312,7 @@ func text(field any) string {
 // outcome is the record of the task's end by cancelling.
 func (t task) outcome() (Outcome, error) {
 	o := NewOutcome(t.id, t.job, t.m.payload, Cancelled)
-	o.PageID, o.Attempts, o.Reason = t.page, t.m.retried, "cancelled"
+	o.PageID, o.Attempts, o.Reason, o.TraceParent = t.page, t.m.retried, "cancelled", t.m.parent
 	mark, step, ids, resent := text(t.fields[1]), text(t.fields[2]), text(t.fields[3]), text(t.fields[4])
 	var err error
 	if step != "" {

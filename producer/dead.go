@@ -143,7 +143,7 @@ func (t task) ended(at time.Time) Outcome {
 		return *o
 	}
 	o := NewOutcome(t.id, t.job, t.m.payload, Failed)
-	o.PageID, o.Attempts, o.EndedAt = t.page, t.m.retried, at
+	o.PageID, o.Attempts, o.EndedAt, o.TraceParent = t.page, t.m.retried, at, t.m.parent
 	o.Reason = cmp.Or(t.m.lastError, "archived by hand")
 	return o
 }

@@ -68,6 +68,8 @@ type Job struct {
 	Retention Duration `json:"retention,omitzero"`
 	// Meta is the application's own data. It travels with the job and is never sent.
 	Meta map[string]any `json:"meta,omitempty"`
+
+	former string // traceparent of the job that this one is sent in place of
 }
 
 // NewJob is a job that makes these calls from a page, in their order. All must be to one recipient. The error says that a request

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sendpace/sendpace/producer/spans"
 )
 
 // Fields of a task as asynq encodes it (asynq v0.26.0, internal/proto/asynq.proto, TaskMessage).
@@ -16,6 +18,7 @@ const (
 	fieldUniqueKey   protowire.Number = 10
 	fieldRetention   protowire.Number = 12
 	fieldCompletedAt protowire.Number = 13
+	fieldHeaders     protowire.Number = 15
 )
 
 // message is what this package reads of a task.
@@ -25,6 +28,7 @@ type message struct {
 	lastError string
 	lock      string // the key that a unique task holds; empty for others
 	retention time.Duration
+	parent    string // the header traceparent
 }
 
 var errMessage = errors.New("the task is not encoded as asynq does")
@@ -66,6 +70,10 @@ func (m *message) set(field protowire.Number, kind protowire.Type, value []byte)
 			m.lastError = string(v)
 		case fieldUniqueKey:
 			m.lock = string(v)
+		case fieldHeaders:
+			if name, value, ok := spans.Entry(v); ok && name == spans.TraceParent {
+				m.parent = value
+			}
 		}
 	}
 }

@@ -47,6 +47,9 @@ type Outcome struct {
 	Subcode int `json:"subcode,omitempty"`
 	// Reason is for a person; empty for a job that was sent.
 	Reason string `json:"reason,omitempty"`
+	// TraceParent is where the job's trace went on, as the header traceparent of the W3C; empty if it was not traced. A job that is
+	// sent again goes on there.
+	TraceParent string `json:"traceparent,omitempty"`
 	// Meta is the job's.
 	Meta map[string]any `json:"meta,omitempty"`
 	// Job is the job itself, as it was enqueued, unless it was sent. A payload that is no JSON stands here as a JSON string, one

@@ -38,7 +38,8 @@ func (p *Producer) Prepare(ctx context.Context, job Job, order uuid.UUID) (Prepa
 	}
 	u := sortable.EncodeToString(order[:])
 	c.id = u + c.id[len(u):]
-	r, err := p.spread.Load().of(job.PageID).record(ctx, c)
+	// One trace for the jobs of a whole mailing would be of no use.
+	r, err := p.spread.Load().of(job.PageID).record(ctx, c, nil)
 	if err != nil {
 		return Prepared{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/sendapi"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	// StreamLength is about how many records the stream of outcomes keeps when this producer writes to it, which it does when
 	// it cancels jobs. Default: [DefaultStreamLength], as for workers.
 	StreamLength int64
+	// Tracing, where it is set, makes a span for each job that is stored. With it or without, a job carries the W3C trace context of
+	// the span in the caller's context, if there is one, and workers go on in that trace. nil means no spans of the producer's own.
+	Tracing trace.TracerProvider
 }
 
 // DefaultStreamLength is about how many records the stream of outcomes keeps, the newest. One takes about a kilobyte.
@@ -71,7 +75,8 @@ type Producer struct {
 	rdb    redis.UniversalClient
 	cfg    Config
 	pages  map[string]bool
-	heeds  bool // rdb heeds the deadlines of contexts
+	heeds  bool         // rdb heeds the deadlines of contexts
+	tracer trace.Tracer // nil: none
 	spread atomic.Pointer[spread]
 }
 
@@ -87,6 +92,9 @@ func New(rdb redis.UniversalClient, cfg Config) (*Producer, error) {
 		return nil, err
 	}
 	p := &Producer{rdb: rdb, cfg: cfg, heeds: heedsDeadlines(rdb)}
+	if cfg.Tracing != nil {
+		p.tracer = cfg.Tracing.Tracer(tracerName)
+	}
 	p.spread.Store(p.over(Shards{Queue: cfg.Queue})) // until Redis says otherwise
 	if len(cfg.Pages) > 0 {
 		p.pages = make(map[string]bool, len(cfg.Pages))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
@@ -35,13 +36,14 @@ type shard struct {
 	cfg     Config
 	keys    rediskeys.Keys
 	encoder *asynq.Client // encodes jobs; see recorder
+	tracer  trace.Tracer  // nil: none
 }
 
 func (p *Producer) over(shards Shards) *spread {
 	sp := &spread{Shards: shards, rdb: p.rdb}
 	for _, k := range shards.keys() {
 		sp.shards = append(sp.shards, &shard{
-			rdb: p.rdb, cfg: p.cfg, keys: k, encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: p.rdb, keys: k}),
+			rdb: p.rdb, cfg: p.cfg, keys: k, tracer: p.tracer, encoder: asynq.NewClientFromRedisClient(recorder{UniversalClient: p.rdb, keys: k}),
 		})
 	}
 	return sp

@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sendpace/sendpace/producer/spans"
 	"github.com/sendpace/sendpace/sendapi"
 )
 
@@ -79,7 +80,7 @@ func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, 
 		return a.v, a.err
 	case <-ctx.Done():
 		var none T
-		return none, fmt.Errorf("enqueue: %w", ctx.Err())
+		return none, fmt.Errorf("no answer of Redis yet: %w", ctx.Err())
 	}
 }
 
@@ -110,11 +111,15 @@ func (p *Producer) store(ctx context.Context, c checked) (Receipt, error) {
 }
 
 func (s *shard) store(ctx context.Context, c checked) (Receipt, error) {
+	ctx, span := s.startSpan(ctx, c)
 	call, err := s.encode(ctx, c)
 	if err != nil {
+		endSpan(span, Receipt{}, err)
 		return Receipt{}, err
 	}
-	return s.receipt(call, enqueueScript.Run(ctx, s.rdb, call.keys, call.args...))
+	r, err := s.receipt(call, enqueueScript.Run(ctx, s.rdb, call.keys, call.args...))
+	endSpan(span, r, err)
+	return r, err
 }
 
 // scriptCall is what a script is called with.
@@ -130,20 +135,20 @@ type storeCall struct {
 	line Line
 }
 
-// record has asynq encode the job.
-func (s *shard) record(ctx context.Context, c checked) (recording, error) {
+// record has asynq encode the job, with headers where there are any.
+func (s *shard) record(ctx context.Context, c checked, headers map[string]string) (recording, error) {
 	r := recording{id: c.id, line: c.line.String()}
 	_, err := s.encoder.EnqueueContext(context.WithValue(ctx, recordingKey{}, &r),
-		asynq.NewTask(TaskType, c.body), s.taskOptions(c)...)
+		asynq.NewTaskWithHeaders(TaskType, c.body, headers), s.taskOptions(c)...)
 	if err != nil {
 		return recording{}, fmt.Errorf("enqueue: %w", err)
 	}
 	return r, nil
 }
 
-// encode puts together what enqueue.lua needs of a job.
+// encode puts together what enqueue.lua needs of a job. The job brings the span of ctx along.
 func (s *shard) encode(ctx context.Context, c checked) (storeCall, error) {
-	r, err := s.record(ctx, c)
+	r, err := s.record(ctx, c, spans.Headers(ctx))
 	if err != nil {
 		return storeCall{}, err
 	}

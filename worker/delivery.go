@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/spans"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
@@ -21,6 +25,7 @@ type delivery struct {
 	permit  pace.Permit
 	access  sendapi.Page // what it is sent with
 	trace   string       // of the last call, by which the platform finds it
+	span    trace.Span   // of the hand
 	sending bool         // the message may have been sent, and the answer is not known
 
 	attempt     int // counts from 1
@@ -30,7 +35,10 @@ type delivery struct {
 
 // newDelivery reads the job. With an error the delivery is good for its end alone.
 func (h *handler) newDelivery(hand *pace.Hand) (*delivery, error) {
-	d := &delivery{hand: hand, attempt: hand.Retried + 1, maxAttempts: h.maxAttempts, never: h.onUnknown == producer.NeverResend}
+	d := &delivery{
+		hand: hand, span: noop.Span{}, attempt: hand.Retried + 1, maxAttempts: h.maxAttempts,
+		never: h.onUnknown == producer.NeverResend,
+	}
 	if hand.Type != producer.TaskType {
 		return d, fmt.Errorf("task type %q: this queue takes %q", hand.Type, producer.TaskType)
 	}
@@ -76,7 +84,7 @@ func (d *delivery) outcome(kind producer.OutcomeKind) producer.Outcome {
 	o := producer.NewOutcome(d.hand.ID, d.job, d.hand.Payload, kind)
 	o.Attempts, o.ResentUnknown = d.hand.Retried, d.permit.Resent
 	o.StepsDone, o.MessageIDs = d.permit.Step, d.permit.MessageIDs
-	o.PageID, o.Lane = d.page(), d.route.Line.Lane
+	o.PageID, o.Lane, o.TraceParent = d.page(), d.route.Line.Lane, spans.Parent(d.span.SpanContext())
 	return o
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/spans"
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker/pace"
 )
@@ -35,6 +36,7 @@ type handler struct {
 	observer    Observer
 	plain       bool          // recipients in the log
 	grid, ahead time.Duration // see [pace.Ask]
+	tracing     tracing
 }
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
@@ -52,6 +54,8 @@ func (h *handler) ProcessTask(ctx context.Context, _ *asynq.Task) error {
 func (h *handler) run(ctx context.Context, hand *pace.Hand) {
 	defer h.pacer.End(hand)
 	d, err := h.newDelivery(hand)
+	ctx = h.tracing.begin(ctx, d)
+	defer d.span.End()
 	defer h.recover(ctx, d)
 	switch {
 	case err != nil && newer(hand.Payload):
@@ -88,7 +92,10 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	}
 	asked := time.Now()
 	var err error
-	d.permit, err = h.pacer.Await(ctx, d.hand, pace.Ask{Route: d.route, Never: d.never, Grid: h.grid, Ahead: h.ahead})
+	waiting, span := h.tracing.start(ctx, "permit")
+	d.permit, err = h.pacer.Await(waiting, d.hand, pace.Ask{Route: d.route, Never: d.never, Grid: h.grid, Ahead: h.ahead})
+	span.SetAttributes(spans.Verdict.String(string(d.permit.Verdict)))
+	span.End()
 	h.observer.Waited(d.route.Line.Lane, time.Since(asked))
 	switch {
 	case err != nil:
@@ -137,8 +144,10 @@ func (h *handler) send(ctx context.Context, d *delivery, page sendapi.Page) {
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.sendTimeout)
 	defer cancel()
 	d.sending = true
+	call, span := h.tracing.call(call, d.permit.Step)
 	left := newDeparture(h.pacer, d.hand)
 	resp, err := h.sender.SendRaw(left.watch(call), page, body)
+	endCall(span, resp, err)
 	d.sending = errors.Is(err, sendapi.KindUnknownOutcome)
 	if err := left.wait(); err != nil {
 		h.line(d, h.log.Warn()).Err(err).Msg("could not note that the message left late")
@@ -239,7 +248,13 @@ func (h *handler) end(ctx context.Context, d *delivery, kind producer.OutcomeKin
 // settle ends the hand, and logs the outcome that the job ended with.
 func (h *handler) settle(ctx context.Context, d *delivery, s pace.Settlement) {
 	s.Recipient = d.route.Recipient
+	ctx, span := h.tracing.start(ctx, "settle")
 	o, err := h.pacer.Settle(ctx, d.hand, s)
+	if err == nil {
+		note(span, o, s)
+		note(d.span, o, s)
+	}
+	span.End()
 	if err == nil && o.Kind != "" {
 		h.observer.Ended(o)
 	}
@@ -269,6 +284,9 @@ func (h *handler) line(d *delivery, e *zerolog.Event) *zerolog.Event {
 		Str("recipient", recipient).Int("attempt", d.attempt)
 	if d.trace != "" {
 		e = e.Str("trace", d.trace)
+	}
+	if sc := d.span.SpanContext(); sc.IsValid() {
+		e = e.Stringer("trace_id", sc.TraceID())
 	}
 	return e
 }

@@ -49,7 +49,7 @@ func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*sha
 	h := &handler{
 		pacer: pacer, queue: queue, shards: w.spread(), sender: sender, pages: w.pages, maxAttempts: cfg.MaxAttempts,
 		onUnknown: cfg.OnUnknown, suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
-		plain: cfg.PlainRecipients,
+		plain: cfg.PlainRecipients, tracing: newTracing(cfg.Tracing),
 	}
 	if cfg.batches() {
 		h.grid, h.ahead = batchEvery, batchAhead

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
@@ -92,6 +93,9 @@ type Config struct {
 	PlainRecipients bool
 	// Observer is told what the worker does, for metrics. nil means nobody is.
 	Observer Observer
+	// Tracing makes spans of each job's way, in the trace that it brought along from its producer or in one of its own. nil means
+	// none.
+	Tracing trace.TracerProvider
 }
 
 func (c Config) withDefaults() Config {

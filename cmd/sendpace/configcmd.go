@@ -12,8 +12,9 @@ import (
 
 func (a *app) configCommand() *cobra.Command {
 	check := &cobra.Command{
-		Use:   "check",
-		Short: "Check the configuration and show what will apply",
+		Use:     "check",
+		Short:   "Check the configuration and show what will apply",
+		Example: "  sendpace config check\n  sendpace config check --config /etc/sendpace.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, warnings, err := a.configWarnings(cmd)
 			for _, w := range warnings {

@@ -58,8 +58,9 @@ func (a *app) demoCommand() *cobra.Command {
 	var addr string
 	d := &demo{app: a, audience: demoAudience}
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Try Sendpace out: 300 sample messages at three paces, in this process",
+		Use:     "demo",
+		Short:   "Try Sendpace out: 300 sample messages at three paces, in this process",
+		Example: "  sendpace demo",
 		Long: "demo starts a Redis that lives in its memory, a Send API that delivers nothing, and a worker. It\n" +
 			"enqueues a sample audience for three pages and shows how each is sent at its own pace, as the receiver\n" +
 			"sees it.",

@@ -18,8 +18,9 @@ import (
 func (a *app) enqueueCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "enqueue --file jobs.ndjson",
-		Short: "Put the jobs of a file into the queue",
+		Use:     "enqueue --file jobs.ndjson",
+		Short:   "Put the jobs of a file into the queue",
+		Example: "  sendpace enqueue --file jobs.ndjson\n  sendpace dead export --code 100 | sendpace enqueue --file -",
 		Long: "enqueue reads one job a line, as JSON:\n\n" +
 			`  {"page_id":"1001","request":{"recipient":{"id":"PSID"},` +
 			`"messaging_type":"UPDATE","message":{"text":"Hello"}}}` +

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/producer"
@@ -31,8 +33,10 @@ func (a *app) gatewayCommand() *cobra.Command {
 			"  curl -d 'recipient={\"id\":\"4321\"}' -d 'message={\"text\":\"Hello\"}' -d messaging_type=UPDATE \\\n" +
 			"    -H \"Authorization: Bearer $PAGE_TOKEN\" http://127.0.0.1:8090/v26.0/me/messages",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup, stop := catchHUP()
+			defer stop()
 			return a.withRedis(cmd, func(_ context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
-				return a.runGateway(cmd, cfg, rdb)
+				return a.runGateway(cmd, cfg, rdb, hup)
 			})
 		},
 	}
@@ -43,7 +47,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient) error {
+func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient, hup <-chan os.Signal) error {
 	ctx := cmd.Context()
 	log, err := newLog(a.stderr, cfg.Log)
 	if err != nil {
@@ -56,7 +60,12 @@ func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.Unive
 	defer client.CloseIdleConnections()
 	seen := metrics.NewGateway(ownVersion(buildInfo()), gateway.Routes())
 	rdb.AddHook(seen.RedisHook())
-	handler, err := newGateway(cfg, rdb, client, log, seen)
+	traces, flush, err := a.tracing(ctx, cfg.Tracing, "gateway", log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	handler, err := newGateway(cfg, rdb, client, log, seen, traces)
 	if err != nil {
 		return err
 	}
@@ -73,7 +82,7 @@ func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.Unive
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	reload := a.reloader(cmd, cfg, log, func(_ context.Context, cfg *config.Config) error { return handler.SetPages(sendPages(cfg)) })
+	reload := a.reloader(cmd, cfg, log, hup, func(_ context.Context, cfg *config.Config) error { return handler.SetPages(sendPages(cfg)) })
 	end := beside(ctx, reload.run)
 	fmt.Fprintf(a.stdout, "the gateway answers at http://%s; Ctrl-C ends it\n", listener.Addr())
 	err = serve(ctx, listener, handler, gatewayGrace)
@@ -92,19 +101,21 @@ func sendPages(cfg *config.Config) []sendapi.Page {
 
 func newGateway(
 	cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger, seen *metrics.Gateway,
+	traces trace.TracerProvider,
 ) (*gateway.Handler, error) {
 	if len(cfg.Pages) == 0 {
 		return nil, errNoPages
 	}
 	// The gateway itself knows the pages, also after they have changed.
 	queue, err := producer.New(rdb, producer.Config{
-		MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max),
+		MaxWaiting: cfg.Gateway.MaxWaiting, StreamLength: int64(cfg.Outcomes.Max), Tracing: traces,
 	})
 	if err != nil {
 		return nil, err
 	}
 	gc := gateway.Config{
 		Pages: sendPages(cfg), Rate: cfg.Gateway.Rate, MaxBody: int64(cfg.Gateway.MaxBody), Log: log, Called: seen.Called,
+		Tracing: traces,
 	}
 	for _, key := range cfg.Gateway.APIKeys {
 		gc.APIKeys = append(gc.APIKeys, sendapi.Secret(key.Reveal()))

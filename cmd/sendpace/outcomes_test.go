@@ -25,7 +25,7 @@ func record(t *testing.T, rdb redis.UniversalClient, o producer.Outcome) {
 	if o.EndedAt.IsZero() {
 		o.EndedAt = time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC)
 	}
-	if o.Kind != producer.Sent {
+	if o.Kind != producer.Sent && o.Job == nil {
 		o.Job = json.RawMessage(job(o.PageID, "4321", "private words"))
 	}
 	body, err := json.Marshal(o)

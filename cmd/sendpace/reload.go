@@ -26,17 +26,26 @@ type reloader struct {
 	apply func(context.Context, *config.Config) error
 	log   zerolog.Logger
 	files []string
+	hup   <-chan os.Signal
+}
+
+// catchHUP keeps SIGHUP from ending the process, which takes it for a reload. It comes first in a command: what arrives while that
+// still starts is done once it has started.
+func catchHUP() (hup <-chan os.Signal, stop func()) {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	return caught, func() { signal.Stop(caught) }
 }
 
 // reloader reads the configuration again as cmd did when it started.
 func (a *app) reloader(
-	cmd *cobra.Command, cfg *config.Config, log zerolog.Logger, apply func(context.Context, *config.Config) error,
+	cmd *cobra.Command, cfg *config.Config, log zerolog.Logger, hup <-chan os.Signal, apply func(context.Context, *config.Config) error,
 ) *reloader {
 	load := func() (*config.Config, error) {
 		cfg, _, err := a.configWarnings(cmd)
 		return cfg, err
 	}
-	return &reloader{load: load, apply: apply, log: log, files: cfg.Files}
+	return &reloader{load: load, apply: apply, log: log, files: cfg.Files, hup: hup}
 }
 
 // beside runs something until end is called or ctx ends; end waits for it.
@@ -52,9 +61,6 @@ func beside(ctx context.Context, run func(context.Context)) (end func()) {
 
 // run watches until ctx ends. What is not in order changes nothing: the process goes on with what it has.
 func (r *reloader) run(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
 	seen, due := statesOf(r.files), false
@@ -62,7 +68,7 @@ func (r *reloader) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-r.hup:
 			due = true
 		case <-tick.C:
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -159,4 +161,49 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	away = nil
 	assert.True(t, r.reload(t.Context()))
 	assert.Equal(t, 2, applied)
+}
+
+// A SIGHUP that comes while Redis is still being reached does not end the process, and is done once it has started.
+func TestSIGHUPWhileStarting(t *testing.T) {
+	t.Parallel()
+	for command, ready := range map[string]string{"worker": `"message":"worker started"`, "gateway": "the gateway answers at"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			e := newExpired(t)
+			behind := strings.TrimPrefix(strings.TrimPrefix(e.env[0], "SENDPACE_REDIS_URL="), "redis://")
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			slow, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = slow.Close() }) // when the program has ended
+			go relay(slow, behind, func() { close(reached); <-goOn })
+			env := []string{"SENDPACE_REDIS_URL=redis://" + slow.Addr().String(), e.env[1], "SENDPACE_GATEWAY_ADDR=127.0.0.1:0"}
+			p, out := spawn(t, env, command, "--config", e.path)
+			<-reached
+			require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+			close(goOn)
+			out.wait(t, `"message":"the configuration was reloaded`)
+			out.wait(t, ready)
+		})
+	}
+}
+
+// relay passes connections on to another address, the first one once before returns.
+func relay(l net.Listener, to string, before func()) {
+	for {
+		from, err := l.Accept()
+		if err != nil {
+			return
+		}
+		if before != nil {
+			before()
+			before = nil
+		}
+		out, err := net.Dial("tcp", to)
+		if err != nil {
+			_ = from.Close()
+			continue
+		}
+		go func() { defer out.Close(); _, _ = io.Copy(out, from) }()
+		go func() { defer from.Close(); _, _ = io.Copy(from, out) }()
+	}
 }

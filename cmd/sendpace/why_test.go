@@ -223,7 +223,7 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 	}{
 		"retry": {
 			producer.JobInfo{State: producer.StateRetrying, Attempts: 2, LastError: "code 2", At: nine.Add(time.Minute)}, pace.Stand{},
-			"job x: retrying\n\nit failed 2 times, and waits to be tried again: code 2\n  until   2026-11-24 09:01:00 UTC, in 1m\n  change  wait, or sendpace job cancel x\n",
+			"job x: retrying\n\nit failed 2 times, and waits to be tried again: code 2\n  until   2026-11-24 09:01:00 UTC, in 1m\n  change  wait; sendpace job retry x sends it now, and job cancel gives it up\n",
 		},
 		"failed": {
 			producer.JobInfo{State: producer.StateEnded, Outcome: failed}, pace.Stand{},

@@ -92,7 +92,7 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 	case producer.StateRetrying:
 		w.Obstacles = append(w.Obstacles, obstacle{
 			What:  fmt.Sprintf("it failed %s, and waits to be tried again: %s", times(i.Attempts), oneLine(i.LastError)),
-			Until: i.At, Stops: true, Change: "wait, or sendpace job cancel " + i.ID,
+			Until: i.At, Stops: true, Change: "wait; sendpace job retry " + i.ID + " sends it now, and job cancel gives it up",
 		})
 	case producer.StateInHand:
 		w.Obstacles = append(fleetObstacles(s), handObstacle(s, stand))
@@ -125,7 +125,7 @@ func endedObstacles(i producer.JobInfo) []obstacle {
 	case o != nil && (o.Kind == producer.Sent || o.Kind == producer.Cancelled):
 		return []obstacle{}
 	case o == nil:
-		return []obstacle{{What: "archived by hand; " + oneLine(i.LastError), Stops: true, Change: "sendpace dead replay " + i.ID}}
+		return []obstacle{{What: "archived by hand; " + oneLine(i.LastError), Stops: true, Change: "sendpace job retry " + i.ID}}
 	}
 	return []obstacle{{What: oneLine(o.Reason), Since: o.EndedAt, Stops: true, Change: "sendpace dead replay " + i.ID}}
 }

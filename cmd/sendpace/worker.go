@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,12 +21,15 @@ import (
 
 func (a *app) workerCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "worker",
-		Short: "Send what is in the queue, each page at its pace",
+		Use:     "worker",
+		Short:   "Send what is in the queue, each page at its pace",
+		Example: "  sendpace worker\n  sendpace worker --config /etc/sendpace.yaml --log-format json",
 		Long: "worker sends until it gets SIGTERM or Ctrl-C. Then it starts nothing new, lets the sends in flight\n" +
 			"finish, and puts the rest back. Start as many as you like: they keep one pace together. The one that\n" +
 			"starts last sets the rates. It reads pages, tokens and rates again when their files change, and on SIGHUP.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup, stop := catchHUP()
+			defer stop()
 			cfg, warnings, err := a.configWarnings(cmd)
 			if err != nil {
 				return err
@@ -33,7 +37,7 @@ func (a *app) workerCommand() *cobra.Command {
 			if len(cfg.Pages) == 0 {
 				return errNoPages
 			}
-			return a.runWorker(cmd, cfg, warnings)
+			return a.runWorker(cmd, cfg, warnings, hup)
 		},
 	}
 	a.queueFlags(cmd)
@@ -53,7 +57,7 @@ func logFlags(cmd *cobra.Command) {
 var errNoPages = misuse("add pages with id and access_token to the configuration, and name it with --config",
 	"no page is configured, so there is nothing to send from")
 
-func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []config.Warning) error {
+func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []config.Warning, hup <-chan os.Signal) error {
 	ctx := cmd.Context()
 	log, err := newLog(a.stderr, cfg.Log)
 	if err != nil {
@@ -72,19 +76,24 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 		return err
 	}
 	logAdvice(log, adviseOnRedis(ctx, rdb))
-	err = a.watchedWorker(cmd, cfg, rdb, client, log)
+	err = a.watchedWorker(cmd, cfg, rdb, client, log, hup)
 	return errors.Join(err, closeRedis())
 }
 
 // watchedWorker runs a worker with what looks at it, and what reads its configuration again.
 func (a *app) watchedWorker(
-	cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger,
+	cmd *cobra.Command, cfg *config.Config, rdb redis.UniversalClient, client *sendapi.Client, log zerolog.Logger, hup <-chan os.Signal,
 ) error {
 	ctx := cmd.Context()
 	seen := metrics.New(rdb, metrics.Config{Pages: pageIDs(cfg), PerPage: cfg.Metrics.PerPage, Version: ownVersion(buildInfo())})
 	rdb.AddHook(seen.RedisHook())
 	wc := workerConfig(cfg, log)
-	wc.Observer, wc.Checker = seen, client
+	traces, flush, err := a.tracing(ctx, cfg.Tracing, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	wc.Observer, wc.Checker, wc.Tracing = seen, client, traces
 	w, err := worker.New(rdb, seen.Sender(client), wc)
 	if err != nil {
 		return err
@@ -93,7 +102,7 @@ func (a *app) watchedWorker(
 	if err != nil {
 		return err
 	}
-	reload := a.reloader(cmd, cfg, log, func(ctx context.Context, cfg *config.Config) error {
+	reload := a.reloader(cmd, cfg, log, hup, func(ctx context.Context, cfg *config.Config) error {
 		seen.SetPages(pageIDs(cfg))
 		wc := workerConfig(cfg, log)
 		return w.SetPages(ctx, wc.Pages, wc.PageRates)

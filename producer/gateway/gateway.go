@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
@@ -42,6 +43,9 @@ type Config struct {
 	// Called is told of each call: its route, one of [Routes], the HTTP status, and how long it took. It is called from many
 	// goroutines. nil means nobody is told.
 	Called func(route string, status int, took time.Duration)
+	// Tracing, where it is set, makes a span for each call, in the trace of the caller who sends a traceparent. For the spans of the
+	// jobs below it the producer needs it too. nil means none.
+	Tracing trace.TracerProvider
 }
 
 func (c Config) withDefaults() Config {
@@ -83,6 +87,7 @@ type Handler struct {
 	queue   *producer.Producer
 	graph   *sendapi.Client
 	cfg     Config
+	tracer  trace.Tracer // nil: none
 	now     atomic.Pointer[book]
 	calls   places
 	uploads places
@@ -101,6 +106,9 @@ func New(queue *producer.Producer, graph *sendapi.Client, cfg Config) (*Handler,
 	}
 	h := &Handler{
 		queue: queue, graph: graph, cfg: cfg, calls: newPlaces(maxCalls), uploads: newPlaces(maxUploads),
+	}
+	if cfg.Tracing != nil {
+		h.tracer = cfg.Tracing.Tracer("github.com/sendpace/sendpace/producer/gateway")
 	}
 	h.now.Store(newBook(cfg))
 	return h, nil
@@ -138,12 +146,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(requestHeader, id)
 	found, arg, refused := findRoute(r.Method, r.URL.Path)
 	a := internalError.reply()
+	r, span := h.startSpan(r, found)
 	defer func() {
 		if why := recover(); why != nil {
 			// Neither the value nor the path: both may hold what a caller sent.
 			h.cfg.Log.Error().Str("request", id).Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
 		}
 		h.note(id, found, a, time.Since(began))
+		endSpan(span, a)
 		a.write(w)
 	}()
 	if refused != nil {

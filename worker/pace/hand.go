@@ -5,6 +5,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sendpace/sendpace/producer/spans"
 )
 
 // handTimeout is what asynq is told of each task, in place of its own timeout and deadline: asynq ends a run that takes
@@ -24,6 +28,8 @@ type Hand struct {
 	MaxRetry int
 	// Deadline is the time at which asynq's client wants the job to have ended; zero if it has none.
 	Deadline time.Time
+	// FailedAt is when it was tried last and failed, in whole seconds; zero if it was not.
+	FailedAt time.Time
 	// Payload is the job, as it was enqueued.
 	Payload []byte
 
@@ -61,6 +67,9 @@ func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 	if at := m.numbers[fieldDeadline]; at != 0 {
 		h.Deadline = time.Unix(at, 0)
 	}
+	if at := m.numbers[fieldLastFailedAt]; at != 0 {
+		h.FailedAt = time.Unix(at, 0)
+	}
 	return h, nil
 }
 
@@ -70,11 +79,28 @@ func (h *Hand) name() string { return h.token + " " + h.ID }
 // PageID is the page of the line that the job was taken from; empty if it came from none.
 func (h *Hand) PageID() string { return h.page }
 
+// Header is the header of that name that the client which enqueued the job gave its task. It is empty if there is none, and for a
+// value that no trace context has.
+func (h *Hand) Header(name string) string {
+	found := ""
+	_ = h.msg.each(func(n protowire.Number, field []byte) { // readMessage has read it whole
+		_, kind, tag := protowire.ConsumeTag(field)
+		if n != fieldHeaders || kind != protowire.BytesType {
+			return
+		}
+		entry, _ := protowire.ConsumeBytes(field[tag:])
+		if key, value, ok := spans.Entry(entry); ok && key == name {
+			found = value
+		}
+	})
+	return found
+}
+
 // forAsynq is the message as asynq gets to see it.
 func (h *Hand) forAsynq() string {
 	return string(h.msg.with(
 		edit{field: fieldTimeout, number: int64(handTimeout / time.Second)}, edit{field: fieldDeadline}, edit{field: fieldID, text: h.ID},
-		edit{field: fieldHeaders}, // nobody reads them, and asynq drops a task whose headers it cannot
+		edit{field: fieldHeaders}, // Header has them, and asynq drops a task whose headers it cannot
 	))
 }
 

@@ -45,12 +45,15 @@ func readMessage(raw []byte) (message, error) {
 			v, _ := protowire.ConsumeVarint(field[tag:])
 			m.numbers[num] = int64(v) //nolint:gosec // asynq's numbers are signed, and encoded so
 		case protowire.BytesType:
+			if n == fieldHeaders { // read when they are asked for
+				return
+			}
 			v, _ := protowire.ConsumeBytes(field[tag:])
 			m.texts[n] = string(v)
 		}
 	})
 	for n, text := range m.texts {
-		if n != fieldPayload && n != fieldHeaders && !utf8.ValidString(text) {
+		if n != fieldPayload && !utf8.ValidString(text) {
 			err = errors.Join(err, fmt.Errorf("%w: field %d is no text", errMessage, n))
 		}
 	}
