@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Config is everything that can be configured. Default returns the values that apply if nothing is said.
 type Config struct {
@@ -35,6 +38,23 @@ type Redis struct {
 	// URL is the address in one of the forms of ParseRedis. It may hold a password, so it prints as [secret];
 	// a RedisAddress prints without the password.
 	URL Secret
+	// PasswordFile holds the password in place of the URL; empty means that the URL is all.
+	PasswordFile string
+	// TLSCAFile holds the certificates of those who may vouch for Redis, in PEM form; empty means those of the system.
+	TLSCAFile string
+	// TLSCertFile holds the certificate that Redis is shown, in PEM form; empty means none.
+	TLSCertFile string
+	// TLSKeyFile holds the key of that certificate.
+	TLSKeyFile string
+	// TLSServerName is the name that must be in Redis's certificate; empty means the host of each connection.
+	TLSServerName string
+	// TLSInsecure accepts any certificate.
+	TLSInsecure bool
+
+	// Password is what Load found in PasswordFile.
+	Password Secret
+	// TLS is how to connect, as Load makes it from the above; nil for a URL without TLS.
+	TLS *tls.Config
 }
 
 // Graph is the section graph.

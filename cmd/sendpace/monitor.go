@@ -31,7 +31,7 @@ func (a *app) monitorCommand() *cobra.Command {
 				return misuse("listen on 127.0.0.1, or add --allow-remote where something in front asks for a login",
 					"the monitor has no login, and %s can be reached from other machines", cfg.Monitor.Addr)
 			}
-			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis.URL.Reveal())
+			rdb, closeRedis, err := openRedis(cmd.Context(), cfg.Redis)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func (a *app) withRedis(
 
 // onRedis is withRedis for a command that has looked at its configuration first.
 func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, redis.UniversalClient) error) error {
-	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal())
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 		return err
 	}
 	defer client.CloseIdleConnections()
-	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal(), worker.DurableRetries)
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis, worker.DurableRetries)
 	if err != nil {
 		return err
 	}
