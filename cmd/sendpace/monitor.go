@@ -35,6 +35,9 @@ func (a *app) monitorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkRights(cmd.Context(), rdb); err != nil {
+				return errors.Join(err, closeRedis())
+			}
 			return errors.Join(a.serveMonitor(cmd.Context(), cfg.Monitor.Addr, rdb, readWrite), closeRedis())
 		},
 	}

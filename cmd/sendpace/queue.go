@@ -36,7 +36,7 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return errors.Join(run(ctx, rdb), closeRedis())
+	return errors.Join(explained(ctx, rdb, run(ctx, rdb)), closeRedis())
 }
 
 // withProducer runs a command that works on jobs.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/sendpace/sendpace/config"
 )
@@ -85,6 +86,9 @@ func redisOptions(cfg config.Redis, a config.RedisAddress) *redis.UniversalOptio
 		IsClusterMode:    a.Mode == config.RedisCluster,
 		TLSConfig:        cfg.TLS,
 		ClientName:       "sendpace",
+		// What only some Redis servers know would be a refused command in the log of the others.
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		// Without it a command outlives its context by the read timeout.
 		ContextTimeoutEnabled: true,
 	}

@@ -71,8 +71,10 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 	if err != nil {
 		return err
 	}
-	logAdvice(log, adviseOnRedis(ctx, rdb))
-	err = a.watchedWorker(cmd, cfg, rdb, client, log)
+	if err = checkRights(ctx, rdb); err == nil {
+		logAdvice(log, adviseOnRedis(ctx, rdb))
+		err = a.watchedWorker(cmd, cfg, rdb, client, log)
+	}
 	return errors.Join(err, closeRedis())
 }
 
