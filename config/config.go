@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Config is everything that can be configured. Default returns the values that apply if nothing is said.
 type Config struct {
@@ -40,6 +43,23 @@ type Redis struct {
 	// Shards is over how many queues the workers spread the pages, so that the masters of a cluster share the load. All workers of a
 	// fleet must have the same.
 	Shards int
+	// PasswordFile holds the password in place of the URL; empty means that the URL is all.
+	PasswordFile string
+	// TLSCAFile holds the certificates of those who may vouch for Redis, in PEM form; empty means those of the system.
+	TLSCAFile string
+	// TLSCertFile holds the certificate that Redis is shown, in PEM form; empty means none.
+	TLSCertFile string
+	// TLSKeyFile holds the key of that certificate.
+	TLSKeyFile string
+	// TLSServerName is the name that must be in Redis's certificate; empty means the host of each connection.
+	TLSServerName string
+	// TLSInsecure accepts any certificate.
+	TLSInsecure bool
+
+	// Password is what Load found in PasswordFile.
+	Password Secret
+	// TLS is how to connect, as Load makes it from the above; nil for a URL without TLS.
+	TLS *tls.Config
 }
 
 // Graph is the section graph.

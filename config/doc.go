@@ -8,6 +8,12 @@
 //	key                        default                     meaning
 //	redis.url                  redis://127.0.0.1:6379      where the queue lives
 //	redis.shards               1                           queues that the workers spread the pages over, 1 to 64
+//	redis.password_file        none                        a file with Redis's password, in place of one in the URL
+//	redis.tls_ca_file          none                        certificates that vouch for Redis; none: those of the system
+//	redis.tls_cert_file        none                        the certificate that Redis is shown
+//	redis.tls_key_file         none                        the key of that certificate
+//	redis.tls_server_name      none                        the name in Redis's certificate; none: the host in the URL
+//	redis.tls_insecure         false                       accept any certificate
 //	graph.base_url             https://graph.facebook.com  where messages are sent to
 //	graph.version              v26.0                       Graph API version
 //	graph.batch                1                           messages of a page that may share a call

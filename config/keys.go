@@ -77,6 +77,12 @@ func show(v any) string {
 var fields = []field[Config]{
 	key("redis.url", func(c *Config) *Secret { return &c.Redis.URL }, redisURL),
 	key("redis.shards", func(c *Config) *int { return &c.Redis.Shards }, between(1, 64)),
+	key("redis.password_file", func(c *Config) *string { return &c.Redis.PasswordFile }, orNone(fileName)),
+	key("redis.tls_ca_file", func(c *Config) *string { return &c.Redis.TLSCAFile }, orNone(fileName)),
+	key("redis.tls_cert_file", func(c *Config) *string { return &c.Redis.TLSCertFile }, orNone(fileName)),
+	key("redis.tls_key_file", func(c *Config) *string { return &c.Redis.TLSKeyFile }, orNone(fileName)),
+	key("redis.tls_server_name", func(c *Config) *string { return &c.Redis.TLSServerName }, hostOrNone),
+	key("redis.tls_insecure", func(c *Config) *bool { return &c.Redis.TLSInsecure }, yesOrNo),
 	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
 	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
 	key("graph.batch", func(c *Config) *int { return &c.Graph.Batch }, between(1, 50)),

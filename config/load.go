@@ -127,6 +127,7 @@ func (l *loader) load(data []byte, src Source) {
 			}
 		}
 	}
+	l.redis()
 	l.pages(k.Get("pages"))
 	l.login()
 	l.together()

@@ -50,7 +50,7 @@ func problems(t *testing.T, text string, env ...string) []string {
 func TestAFileMaySetEverything(t *testing.T) {
 	t.Parallel()
 	cfg, warnings, err := load(t, `
-redis: {url: "rediss://u:p@cache.example:6380/2", shards: 4}
+redis: {url: "rediss://u:p@cache.example:6380/2", shards: 4, tls_server_name: redis.example}
 graph: {base_url: "http://127.0.0.1:9090/", version: v27.1, batch: 20}
 defaults: {rate: 20, bulk_rate: 0.5, media_rate: 5, replies_per_hour: 100, thread_interval: 1s, daily_budget: 5000}
 app: {daily_budget: 9000}
@@ -80,8 +80,10 @@ tracing: {endpoint: "http://collector:4318/", sample: 0.25, service: sendpace-eu
 	assert.Empty(t, warnings)
 	assert.Len(t, cfg.Files, 1)
 	cfg.Files = nil // its path is the test's own
+	assert.NotNil(t, cfg.Redis.TLS)
+	cfg.Redis.TLS = nil // made of the rest
 	assert.Equal(t, &config.Config{
-		Redis: config.Redis{URL: config.NewSecret("rediss://u:p@cache.example:6380/2"), Shards: 4},
+		Redis: config.Redis{URL: config.NewSecret("rediss://u:p@cache.example:6380/2"), Shards: 4, TLSServerName: "redis.example"},
 		Graph: config.Graph{BaseURL: "http://127.0.0.1:9090", Version: "v27.1", Batch: 20},
 		Defaults: config.Rates{
 			Rate: 20, BulkRate: 0.5, MediaRate: 5, RepliesPerHour: 100, ThreadInterval: time.Second, DailyBudget: 5000,

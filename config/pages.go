@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -82,21 +81,21 @@ func (l *loader) secretFile(key string, to *Secret, name string, given bool, par
 		l.problem(key, "is given twice, here and as a file; take one of the two away")
 		return
 	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(l.path), name)
-	}
-	l.cfg.Files = append(l.cfg.Files, name)
+	*to = l.readSecret(key+"_file", l.named(key+"_file", name), parse)
+}
+
+// readSecret reads the file that a key names.
+func (l *loader) readSecret(key, name string, parse parser[Secret]) Secret {
 	data, err := readCapped(name, maxSecretFile)
 	if err != nil {
-		l.problem(key+"_file", "the file %s; check its name and who may read it", err)
-		return
+		l.problem(key, "the file %s; check its name and who may read it", err)
+		return Secret{}
 	}
 	value, problem := parse(string(data))
 	if problem != "" {
-		l.problem(key+"_file", "what is in the file %s", problem)
-		return
+		l.problem(key, "what is in the file %s", problem)
 	}
-	*to = value
+	return value
 }
 
 // login completes the monitor's login.

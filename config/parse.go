@@ -277,7 +277,18 @@ func apiKeys(raw any) ([]Secret, string) {
 func fileName(raw any) (string, string) {
 	s, _ := raw.(string)
 	if s == "" || strings.ContainsRune(s, 0) {
-		return "", "must be the name of a file that holds the secret"
+		return "", "must be the name of a file"
+	}
+	return s, ""
+}
+
+func hostOrNone(raw any) (string, string) {
+	s, _ := raw.(string)
+	switch {
+	case s == none:
+		return "", ""
+	case !hostName.MatchString(s) && net.ParseIP(s) == nil:
+		return "", "must be a name or an address without a port, such as redis.example.com"
 	}
 	return s, ""
 }

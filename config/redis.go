@@ -36,6 +36,8 @@ type RedisAddress struct {
 	Username string
 	// Password is empty if the URL has none.
 	Password Secret
+	// SentinelUsername is empty for the default user of the Sentinels.
+	SentinelUsername string
 	// SentinelPassword logs in to the Sentinels.
 	SentinelPassword Secret
 	// DB is the database number; a cluster has only 0.
@@ -70,7 +72,7 @@ var defaultPort = map[RedisMode]string{RedisSingle: "6379", RedisSentinel: "2637
 // ParseRedis reads a redis.url. These are its forms, with rediss in place of redis for TLS:
 //
 //	redis://[user:password@]host[:6379][/db]
-//	redis-sentinel://[user:password@]host[:26379],host…[/db]?master=name[&sentinel_password=…]
+//	redis-sentinel://[user:password@]host[:26379],host…[/db]?master=name[&sentinel_user=…&sentinel_password=…]
 //	redis-cluster://[user:password@]host[:6379],host…
 //	embedded
 //
@@ -170,16 +172,21 @@ func (a *RedisAddress) readQuery(query string) error {
 		return errors.New("what follows the ? must be name=value pairs, as in ?master=mymaster")
 	}
 	if a.Mode == RedisSentinel {
-		a.Master, a.SentinelPassword = values.Get("master"), NewSecret(values.Get("sentinel_password"))
+		a.Master, a.SentinelUsername = values.Get("master"), values.Get("sentinel_user")
+		a.SentinelPassword = NewSecret(values.Get("sentinel_password"))
 		if a.Master == "" {
 			return errors.New("needs the master's name at its end: ?master=mymaster")
 		}
-		values.Del("master")
-		values.Del("sentinel_password")
+		if a.SentinelUsername != "" && a.SentinelPassword.IsZero() {
+			return errors.New("has a sentinel_user without a sentinel_password")
+		}
+		for _, known := range []string{"master", "sentinel_user", "sentinel_password"} {
+			values.Del(known)
+		}
 	}
 	if len(values) > 0 {
 		return errors.New("has a setting after the ? that is not known here; " +
-			"redis-sentinel:// knows master and sentinel_password, the others none")
+			"redis-sentinel:// knows master, sentinel_user and sentinel_password, the others none; what is about TLS are keys such as redis.tls_ca_file")
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ func TestRedisAddresses(t *testing.T) {
 		"redis-sentinel://:pw@h1:26379,h2/1?master=my": {
 			Mode: sentinel, Hosts: []string{"h1:26379", "h2:26379"}, Password: pw("pw"), DB: 1, Master: "my",
 		},
-		"rediss-sentinel://h1?master=my&sentinel_password=s": {
-			Mode: sentinel, TLS: true, Hosts: []string{"h1:26379"}, Master: "my", SentinelPassword: pw("s"),
+		"rediss-sentinel://h1?master=my&sentinel_user=w&sentinel_password=s": {
+			Mode: sentinel, TLS: true, Hosts: []string{"h1:26379"}, Master: "my", SentinelUsername: "w", SentinelPassword: pw("s"),
 		},
 	} {
 		got, err := config.ParseRedis(url)
@@ -61,10 +61,11 @@ func TestRedisAddressesThatAreWrong(t *testing.T) {
 		"redis-cluster://h/1":             "a cluster has only database 0; leave the number away",
 		"redis-sentinel://h":              "needs the master's name at its end: ?master=mymaster",
 		"redis-sentinel://h?master=a&x=b": "has a setting after the ? that is not known here",
-		"redis://h?pool_size=5":           "has a setting after the ? that is not known here",
-		"redis://h?%zz":                   "what follows the ? must be name=value pairs",
-		"redis://:%zz@h":                  "the user or password has a % that begins no escape",
-		"redis-cluster://:%zz@h:x/y":      "the user or password has a % that begins no escape",
+		"redis-sentinel://h?master=a&sentinel_user=b": "has a sentinel_user without a sentinel_password",
+		"redis://h?pool_size=5":                       "has a setting after the ? that is not known here",
+		"redis://h?%zz":                               "what follows the ? must be name=value pairs",
+		"redis://:%zz@h":                              "the user or password has a % that begins no escape",
+		"redis-cluster://:%zz@h:x/y":                  "the user or password has a % that begins no escape",
 	} {
 		_, err := config.ParseRedis(url)
 		require.ErrorContains(t, err, want, url)

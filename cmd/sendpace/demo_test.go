@@ -4,20 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/producer"
 )
-
-func optionsOf(t *testing.T, url string) *redis.UniversalOptions {
-	t.Helper()
-	address, err := config.ParseRedis(url)
-	require.NoError(t, err)
-	return redisOptions(address)
-}
 
 func TestTheDemosAudienceIsValid(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,9 @@ func (a *app) runGateway(cmd *cobra.Command, cfg *config.Config, rdb redis.Unive
 	if err != nil {
 		return err
 	}
+	if err := checkRights(ctx, rdb); err != nil {
+		return err
+	}
 	logAdvice(log, adviseOnRedis(ctx, rdb))
 	if !isLoopback(cfg.Gateway.Addr) {
 		log.Warn().Str("addr", cfg.Gateway.Addr).

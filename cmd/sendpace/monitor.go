@@ -35,6 +35,9 @@ func (a *app) monitorCommand() *cobra.Command {
 				return err
 			}
 			return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+				if err := checkRights(ctx, rdb); err != nil {
+					return err
+				}
 				return a.serveMonitor(ctx, cfg, rdb, readWrite)
 			})
 		},

@@ -121,7 +121,7 @@ func verdictOf(f pageFinding) string {
 
 // holdsOf are the pages on hold. A token can be checked without Redis.
 func holdsOf(ctx context.Context, cfg *config.Config, pages []config.Page) (map[string]pace.Reason, error) {
-	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal())
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -61,8 +62,9 @@ func TestAWorkerIsScraped(t *testing.T) {
 	} {
 		assert.Contains(t, text, want+"\n")
 	}
+	series := regexp.MustCompile(`(?m) \S+$`).ReplaceAllString(text, "") // a figure can be any
 	for _, hidden := range []string{"EAAB", "private words", "4321", server.URL} {
-		assert.NotContains(t, text, hidden)
+		assert.NotContains(t, series, hidden)
 	}
 	for _, probe := range []string{"/livez", "/readyz"} {
 		status, _ = get(t, base+probe)

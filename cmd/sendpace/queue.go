@@ -32,11 +32,11 @@ func (a *app) withRedis(
 
 // onRedis is withRedis for a command that has looked at its configuration first.
 func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, redis.UniversalClient) error) error {
-	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal())
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis)
 	if err != nil {
 		return err
 	}
-	return errors.Join(run(ctx, rdb), closeRedis())
+	return errors.Join(explained(ctx, rdb, run(ctx, rdb)), closeRedis())
 }
 
 // withProducer runs a command that works on jobs.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/sendpace/sendpace/config"
 )
@@ -19,9 +23,9 @@ const pingTimeout = 5 * time.Second
 // A tweak changes how a client connects.
 type tweak func(*redis.UniversalOptions)
 
-// openRedis connects to the Redis of a redis.url and makes sure that it answers. The closer closes the client.
-func openRedis(ctx context.Context, url string, tweaks ...tweak) (redis.UniversalClient, func() error, error) {
-	address, err := config.ParseRedis(url)
+// openRedis connects to the queue's Redis and makes sure that it answers. The closer closes the client.
+func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.UniversalClient, func() error, error) {
+	address, err := config.ParseRedis(cfg.URL.Reveal())
 	if err != nil {
 		return nil, nil, misuse("", "redis.url: %s", err)
 	}
@@ -29,7 +33,7 @@ func openRedis(ctx context.Context, url string, tweaks ...tweak) (redis.Universa
 		return nil, nil, misuse("name a running Redis with --redis or SENDPACE_REDIS_URL, or run sendpace demo",
 			"redis.url: an embedded Redis lives and dies with its process; only sendpace demo can use one")
 	}
-	opts := redisOptions(address)
+	opts := redisOptions(cfg, address)
 	for _, change := range tweaks {
 		change(opts)
 	}
@@ -37,34 +41,59 @@ func openRedis(ctx context.Context, url string, tweaks ...tweak) (redis.Universa
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		return nil, nil, failure(redisHint(err), "Redis at %s does not answer: %w",
+		return nil, nil, failure(redisHint(err, address), "Redis at %s does not answer: %w",
 			address, errors.Join(err, rdb.Close()))
 	}
 	return rdb, rdb.Close, nil
 }
 
-func redisHint(err error) string {
-	if redis.IsAuthError(err) {
-		return "check the user and the password in redis.url"
+// redisHint says what to do about a Redis that does not answer.
+func redisHint(err error, address config.RedisAddress) string {
+	var stranger x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var plain tls.RecordHeaderError
+	switch {
+	case redis.IsAuthError(err) && address.Mode == config.RedisSentinel:
+		return "check the user and the password in redis.url, and sentinel_user and sentinel_password if the Sentinels have their own"
+	case redis.IsAuthError(err):
+		return "check the user and the password in redis.url and redis.password_file"
+	case errors.As(err, &stranger):
+		return "name the file with the certificate of those who signed Redis's one in redis.tls_ca_file"
+	case errors.As(err, &name):
+		return "type the name that Redis's certificate has in redis.tls_server_name"
+	case errors.As(err, &invalid):
+		return "give Redis a new certificate, and check the clocks"
+	case errors.As(err, &plain), address.TLS && errors.Is(err, context.DeadlineExceeded): // most say nothing to what is no command
+		return "start it; if it speaks no TLS at that port, begin redis.url with redis in place of rediss"
+	case strings.Contains(err.Error(), "tls: certificate required"): // crypto/tls has no type for it
+		return "this Redis asks for a client certificate: name its files in redis.tls_cert_file and redis.tls_key_file"
+	case errors.Is(err, io.EOF):
+		return "if this Redis speaks TLS, begin redis.url with rediss in place of redis"
 	}
 	return "start it, or name another with --redis or SENDPACE_REDIS_URL"
 }
 
-func redisOptions(a config.RedisAddress) *redis.UniversalOptions {
+func redisOptions(cfg config.Redis, a config.RedisAddress) *redis.UniversalOptions {
 	opts := &redis.UniversalOptions{
 		Addrs:            a.Hosts,
 		DB:               a.DB,
 		Username:         a.Username,
 		Password:         a.Password.Reveal(),
+		SentinelUsername: a.SentinelUsername,
 		SentinelPassword: a.SentinelPassword.Reveal(),
 		MasterName:       a.Master,
 		IsClusterMode:    a.Mode == config.RedisCluster,
+		TLSConfig:        cfg.TLS,
 		ClientName:       "sendpace",
+		// What only some Redis servers know would be a refused command in the log of the others.
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		// Without it a command outlives its context by the read timeout.
 		ContextTimeoutEnabled: true,
 	}
-	if a.TLS {
-		opts.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if !cfg.Password.IsZero() {
+		opts.Password = cfg.Password.Reveal()
 	}
 	return opts
 }

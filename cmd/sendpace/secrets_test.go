@@ -129,15 +129,20 @@ tracing: {endpoint: "`+to.url+`"}
 		told["sendpace "+args] = got.out + got.err
 		assert.NotContains(t, got.err, "unknown flag", args)
 	}
-	asynqmon := monitor.out.wait(t, `seen at (http://\S+);`)
+	address := strings.TrimSuffix(monitor.out.wait(t, `seen at (http://\S+);`), "/")
 	pages := map[string]string{} // those of asynqmon show jobs as a whole
 	for _, at := range []string{
-		"/", "/api/queues", "/api/servers", "/api/redis_info", "/api/queues/messenger/archived_tasks", "/api/queues/messenger/scheduled_tasks",
-		"/api/queues/messenger/groups/1002:bulk/aggregating_tasks", "/api/queues/messenger/completed_tasks",
+		"", "api/queues", "api/servers", "api/redis_info", "api/queues/messenger/archived_tasks", "api/queues/messenger/scheduled_tasks",
+		"api/queues/messenger/groups/1002:bulk/aggregating_tasks", "api/queues/messenger/completed_tasks",
 	} {
-		status, body := get(t, asynqmon+at)
+		status, body := get(t, address+"/asynqmon/"+at)
 		require.Equal(t, 200, status, at)
-		pages["monitor "+at] = body
+		pages["asynqmon/"+at] = body
+	}
+	for _, at := range []string{"/", "/api/fleet", "/api/history", "/api/broadcasts"} {
+		status, body := get(t, address+at)
+		require.Equal(t, 200, status, at)
+		told["monitor "+at] = body
 	}
 	for _, p := range []*process{gateway, worker, monitor} {
 		require.Equal(t, 0, p.stop(), p.err)
@@ -176,5 +181,5 @@ tracing: {endpoint: "`+to.url+`"}
 			assert.NotContains(t, text, hidden, where)
 		}
 	}
-	assert.Contains(t, pages["monitor /api/queues/messenger/archived_tasks"], "private words", "what is looked for can be found")
+	assert.Contains(t, pages["asynqmon/api/queues/messenger/archived_tasks"], "private words", "what is looked for can be found")
 }

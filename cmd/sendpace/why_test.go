@@ -186,7 +186,7 @@ func TestWhyJob(t *testing.T) {
 		require.Equal(t, first, inHand(t, rdb, pacer))
 
 		got := on(url, "why", "job", first)
-		assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker has it, and waits for its slot\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
+		assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker sends it, or waits for its next step or the answer\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
 		got = on(url, "why", "job", later)
 		assert.Regexp(t, `^job \S+: scheduled, page 1001\n\nit is not to be sent before its send_at\n  until   20.* UTC, in (1h|59m\S*)\n`+
 			`  change  sendpace job cancel `+later+` gives it up\n`, got.out)

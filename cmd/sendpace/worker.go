@@ -71,12 +71,14 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 		return err
 	}
 	defer client.CloseIdleConnections()
-	rdb, closeRedis, err := openRedis(ctx, cfg.Redis.URL.Reveal(), worker.DurableRetries)
+	rdb, closeRedis, err := openRedis(ctx, cfg.Redis, worker.DurableRetries)
 	if err != nil {
 		return err
 	}
-	logAdvice(log, adviseOnRedis(ctx, rdb))
-	err = a.watchedWorker(cmd, cfg, rdb, client, log, hup)
+	if err = checkRights(ctx, rdb); err == nil {
+		logAdvice(log, adviseOnRedis(ctx, rdb))
+		err = a.watchedWorker(cmd, cfg, rdb, client, log, hup)
+	}
 	return errors.Join(err, closeRedis())
 }
 

@@ -89,27 +89,3 @@ func TestLogs(t *testing.T) {
 		assert.Equal(t, tt.want == "", out.Len() == 0, tt)
 	}
 }
-
-func TestRedisOptions(t *testing.T) {
-	t.Parallel()
-	for url, check := range map[string]func(*testing.T, string){
-		"redis://u:p@h:1/3": func(t *testing.T, url string) {
-			o := optionsOf(t, url)
-			assert.Equal(t, []any{[]string{"h:1"}, "u", "p", 3}, []any{o.Addrs, o.Username, o.Password, o.DB})
-			assert.False(t, o.IsClusterMode)
-			assert.Nil(t, o.TLSConfig)
-		},
-		"rediss-cluster://h": func(t *testing.T, url string) {
-			o := optionsOf(t, url)
-			assert.True(t, o.IsClusterMode, "also with one node named")
-			assert.NotNil(t, o.TLSConfig)
-		},
-		"redis-sentinel://:p@a,b/2?master=m&sentinel_password=s": func(t *testing.T, url string) {
-			o := optionsOf(t, url)
-			assert.Equal(t, []any{"m", "p", "s", 2, 2},
-				[]any{o.MasterName, o.Password, o.SentinelPassword, o.DB, len(o.Addrs)})
-		},
-	} {
-		check(t, url)
-	}
-}

@@ -43,7 +43,7 @@ func (d *Durable) Start() error {
 	if d.stop != nil {
 		return nil
 	}
-	_, stop, err := start(d.Addr, d.args...)
+	_, stop, err := startPlain(d.Addr, d.args...)
 	d.stop = stop
 	return err
 }

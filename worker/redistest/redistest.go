@@ -43,20 +43,29 @@ func ServerAt(t testing.TB, addr string, args ...string) string {
 // StartAt starts a redis-server on addr, and returns its process and what kills it. Tests that restart Redis use it.
 func StartAt(t testing.TB, addr string, args ...string) (*exec.Cmd, func()) {
 	t.Helper()
-	cmd, stop, err := start(addr, append([]string{"--dir", t.TempDir()}, args...)...)
+	cmd, stop, err := startPlain(addr, append([]string{"--dir", t.TempDir()}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cmd, stop
 }
 
-// start runs redis-server until stop kills it with -9. It returns once the server answers.
-func start(addr string, args ...string) (_ *exec.Cmd, stop func(), _ error) {
-	host, port, err := net.SplitHostPort(addr)
+// startPlain runs redis-server on addr until stop kills it with -9. It returns once the server answers.
+func startPlain(addr string, args ...string) (_ *exec.Cmd, stop func(), _ error) {
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	args = append(args, "--bind", host, "--port", port, "--loglevel", "warning")
+	return start(&redis.Options{Addr: addr}, append(args, "--port", port)...)
+}
+
+// start runs redis-server on the host of at until stop kills it. It returns once the server answers a client with these options.
+func start(at *redis.Options, args ...string) (_ *exec.Cmd, stop func(), _ error) {
+	host, _, err := net.SplitHostPort(at.Addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	args = append(args, "--bind", host, "--loglevel", "warning")
 	cmd := exec.CommandContext(context.Background(), "redis-server", args...)
 	if err := cmd.Start(); err != nil {
 		return nil, nil, fmt.Errorf("no redis-server: %w; install it with: apt-get install redis-server", err)
@@ -65,16 +74,17 @@ func start(addr string, args ...string) (_ *exec.Cmd, stop func(), _ error) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	if err := waitFor(addr); err != nil {
+	if err := waitFor(at); err != nil {
 		stop()
 		return nil, nil, err
 	}
 	return cmd, stop, nil
 }
 
-// waitFor returns when the server at addr answers.
-func waitFor(addr string) error {
-	rdb := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+// waitFor returns when a server answers.
+func waitFor(at *redis.Options) error {
+	at.MaxRetries = -1
+	rdb := redis.NewClient(at)
 	defer rdb.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -87,7 +97,7 @@ func waitFor(addr string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("redis-server at %s does not answer: %w", addr, err)
+			return fmt.Errorf("redis-server at %s does not answer: %w", at.Addr, err)
 		case <-tick.C:
 		}
 	}

@@ -58,7 +58,7 @@ func startSentinel(t testing.TB, host, port string) string {
 		t.Fatal(err)
 	}
 	addr := FreeAddr(t)
-	_, stop, err := start(addr, conf, "--sentinel")
+	_, stop, err := startPlain(addr, conf, "--sentinel")
 	if err != nil {
 		t.Fatal(err)
 	}

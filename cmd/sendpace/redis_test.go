@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/worker/redistest"
+)
+
+func optionsOf(t *testing.T, url string) *redis.UniversalOptions {
+	t.Helper()
+	cfg, _, err := config.Load(config.Source{Env: []string{"SENDPACE_REDIS_URL=" + url}})
+	require.NoError(t, err)
+	address, err := config.ParseRedis(url)
+	require.NoError(t, err)
+	return redisOptions(cfg.Redis, address)
+}
+
+func TestRedisOptions(t *testing.T) {
+	t.Parallel()
+	o := optionsOf(t, "redis://u:p@h:1/3")
+	assert.Equal(t, []any{[]string{"h:1"}, "u", "p", 3}, []any{o.Addrs, o.Username, o.Password, o.DB})
+	assert.False(t, o.IsClusterMode)
+	assert.Nil(t, o.TLSConfig)
+
+	o = optionsOf(t, "rediss-cluster://h")
+	assert.True(t, o.IsClusterMode, "also with one node named")
+	assert.NotNil(t, o.TLSConfig)
+
+	o = optionsOf(t, "redis-sentinel://:p@a,b/2?master=m&sentinel_user=v&sentinel_password=s")
+	assert.Equal(t, []any{"m", "p", "v", "s", 2, 2},
+		[]any{o.MasterName, o.Password, o.SentinelUsername, o.SentinelPassword, o.DB, len(o.Addrs)})
+}
+
+// Each row is one way to meet a Redis that speaks TLS.
+func TestRedisOverTLS(t *testing.T) {
+	t.Parallel()
+	ca, stranger := redistest.NewAuthority(t), redistest.NewAuthority(t)
+	soon := time.Now().Add(time.Hour)
+	cert, key := ca.Issue(t, "a client", soon)
+	good := redistest.TLSServer(t, ca, "127.0.0.1", soon, false)
+	strict := redistest.TLSServer(t, ca, "127.0.0.1", soon, true)
+	elsewhere := redistest.TLSServer(t, ca, "redis.example", soon, false)
+	expired := redistest.TLSServer(t, ca, "127.0.0.1", time.Now().Add(-time.Minute), false)
+	plain := redistest.Server(t)
+	const trust, name = "SENDPACE_REDIS_TLS_CA_FILE=", "SENDPACE_REDIS_TLS_SERVER_NAME="
+	const certFile, keyFile, insecure = "SENDPACE_REDIS_TLS_CERT_FILE=", "SENDPACE_REDIS_TLS_KEY_FILE=", "SENDPACE_REDIS_TLS_INSECURE=true"
+	for what, tt := range map[string]struct {
+		url  string
+		env  []string
+		want string // of the error and its hint, empty for none
+	}{
+		"trusted":                      {"rediss://" + good, []string{trust + ca.File}, ""},
+		"no authority":                 {"rediss://" + good, nil, "certificate signed by unknown authority"},
+		"another authority":            {"rediss://" + good, []string{trust + stranger.File}, "\n  name the file with the certificate of those who signed"},
+		"another authority, asked for": {"rediss://" + good, []string{insecure}, ""},
+		"another name":                 {"rediss://" + elsewhere, []string{trust + ca.File}, "\n  type the name that Redis's certificate has in redis.tls_server_name"},
+		"another name, expected":       {"rediss://" + elsewhere, []string{trust + ca.File, name + "redis.example"}, ""},
+		"expired":                      {"rediss://" + expired, []string{trust + ca.File}, "\n  give Redis a new certificate"},
+		"no client certificate":        {"rediss://" + strict, []string{trust + ca.File}, "certificate required\n  this Redis asks for a client certificate"},
+		"client certificate":           {"rediss://" + strict, []string{trust + ca.File, certFile + cert, keyFile + key}, ""},
+		"TLS to a plain port":          {"rediss://" + plain, nil, "\n  start it; if it speaks no TLS at that port, begin"},
+		"plain to a TLS port":          {"redis://" + good, nil, "\n  if this Redis speaks TLS, begin redis.url with rediss"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			got := sendpace("", append(tt.env, "SENDPACE_REDIS_URL="+tt.url), "status")
+			assert.Equal(t, tt.want == "", got.code == 0, got.err)
+			assert.Contains(t, got.err, tt.want)
+		})
+	}
+}
+
+// A certificate that is renewed under a running process is taken with the next connection.
+func TestAClientCertificateIsReadForEachConnection(t *testing.T) {
+	t.Parallel()
+	ca := redistest.NewAuthority(t)
+	addr := redistest.TLSServer(t, ca, "127.0.0.1", time.Now().Add(time.Hour), true)
+	old, oldKey := ca.Issue(t, "a client", time.Now().Add(-time.Minute))
+	cfg, _, err := config.Load(config.Source{Env: []string{
+		"SENDPACE_REDIS_URL=rediss://" + addr, "SENDPACE_REDIS_TLS_CA_FILE=" + ca.File,
+		"SENDPACE_REDIS_TLS_CERT_FILE=" + old, "SENDPACE_REDIS_TLS_KEY_FILE=" + oldKey,
+	}})
+	require.NoError(t, err)
+	_, _, err = openRedis(t.Context(), cfg.Redis)
+	require.ErrorContains(t, err, "expired")
+	renewed, renewedKey := ca.Issue(t, "a client", time.Now().Add(time.Hour))
+	require.NoError(t, os.Rename(renewed, old))
+	require.NoError(t, os.Rename(renewedKey, oldKey))
+	_, closeRedis, err := openRedis(t.Context(), cfg.Redis)
+	require.NoError(t, err)
+	require.NoError(t, closeRedis())
+}
+
+func TestAPasswordFromAFile(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Server(t)
+	rdb := redistest.Client(t, addr)
+	require.NoError(t, rdb.Do(t.Context(), "ACL", "SETUSER", "app", "on", ">pass/word?@", "allkeys", "allchannels", "+@all").Err())
+	url := "SENDPACE_REDIS_URL=redis://app@" + addr
+	for file, want := range map[string]string{"pass/word?@\n": "", "other": "check the user and the password"} {
+		got := sendpace("", []string{url, "SENDPACE_REDIS_PASSWORD_FILE=" + writeFile(t, "password", file)}, "status")
+		assert.Equal(t, want == "", got.code == 0, got.err)
+		assert.Contains(t, got.err, want)
+		assert.NotContains(t, got.err, strings.TrimSpace(file))
+	}
+}
+
+// The Sentinels have users and passwords of their own.
+func TestSentinelsWithALogin(t *testing.T) {
+	t.Parallel()
+	s := redistest.NewSentinels(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for _, addr := range s.Addrs {
+		rdb := redistest.Client(t, addr)
+		require.NoError(t, rdb.Do(ctx, "ACL", "SETUSER", "app", "on", ">seen", "allchannels", "+@all").Err())
+		require.NoError(t, rdb.Do(ctx, "ACL", "SETUSER", "default", "off").Err())
+	}
+	url := "redis-sentinel://" + strings.Join(s.Addrs, ",") + "?master=" + redistest.MasterName
+	assert.Equal(t, 0, sendpace("", nil, "status", "--redis", url+"&sentinel_user=app&sentinel_password=seen").code)
+	got := sendpace("", nil, "status", "--redis", url)
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.err, "sentinel_user")
+}
