@@ -107,8 +107,11 @@ func TestTheREADMEsRuleIsEnough(t *testing.T) {
 	)
 	followAsGroup(t, url)
 	monitor := start(t, nil, env, "monitor", "--addr", "127.0.0.1:0")
-	seen, body := get(t, monitor.out.wait(t, `seen at (\S+);`)+"/api/queues")
-	assert.Equal(t, http.StatusOK, seen, body)
+	address := strings.TrimSuffix(monitor.out.wait(t, `seen at (\S+);`), "/")
+	for _, at := range []string{"/asynqmon/api/queues", "/api/fleet", "/api/history", "/api/broadcasts"} {
+		seen, body := get(t, address+at)
+		assert.Equal(t, http.StatusOK, seen, body)
+	}
 	assert.Equal(t, 0, monitor.stop(), monitor.err)
 	assert.Equal(t, 0, worker.stop(), worker.err)
 
