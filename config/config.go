@@ -59,7 +59,7 @@ type Redis struct {
 	// Password is what Load found in PasswordFile.
 	Password Secret
 	// TLS is how to connect, as Load makes it from the above; nil for a URL without TLS.
-	TLS *tls.Config
+	TLS *tls.Config `json:"-"`
 }
 
 // Graph is the section graph.

@@ -150,7 +150,7 @@ func followAsGroup(t *testing.T, url string) {
 	require.NoError(t, err)
 	rdb, closeRedis, err := openRedis(t.Context(), cfg.Redis)
 	require.NoError(t, err)
-	defer closeRedis()
+	defer func() { require.NoError(t, closeRedis()) }()
 	p, err := producer.New(rdb, producer.Config{})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
