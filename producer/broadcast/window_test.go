@@ -191,3 +191,16 @@ func TestPickerPicksSoManyAndAlwaysTheSame(t *testing.T) {
 		assert.InDelta(t, 3000, n, 300, "person %d", i)
 	}
 }
+
+func TestWindowsGoOverTheEndOfALeapYear(t *testing.T) {
+	t.Parallel()
+	w := windowOf(t, "09:00-20:00", "Europe/Berlin")
+	for _, now := range []string{"2028-12-31T12:00:00Z", "2025-06-01T12:00:00Z", "2028-02-29T12:00:00Z"} {
+		s := w.schedule(at(t, now))
+		require.Len(t, s.offsets, 11, "now and ten changes in five years from %s", now)
+		for i, o := range s.offsets[1:] {
+			assert.Greater(t, o.at, s.offsets[i].at)
+			assert.NotEqual(t, o.seconds, s.offsets[i].seconds)
+		}
+	}
+}
