@@ -220,9 +220,8 @@ func (t *trial) judgeWindows(name string, calls []Call, rate float64) {
 	}
 }
 
-// spacingSlack is how much closer than their slots two calls to a recipient may come by what happens on the way: while several fleets
-// start on two cores with the race detector, the sandbox is up to 60 ms late to notice a call.
-const spacingSlack = 100 * time.Millisecond
+// spacingSlack is how much closer than their slots two calls to a recipient may come by what happens on the way.
+const spacingSlack = 50 * time.Millisecond
 
 // judgeSpacing: a recipient's calls keep their distance.
 func (t *trial) judgeSpacing(jobs []*life) {
