@@ -17,7 +17,8 @@
 -- ARGV[9] class of the job
 -- ARGV[10] token of the hand
 --
--- Returns {now, 'slot', slot}  the slot, in us, is taken, and the recipient claimed
+-- Returns {now, 'slot', slot, number}  the slot, in us, is taken, and the recipient claimed; number: as charge gave it, 0 for the slot
+--                              that the job has
 --         {now, 'head', 0}     to the head of its line: it has been there before
 --         {now, 'tail', 0}     to the end of its line: others were first
 --         {now, 'park', 0}     behind another job for the same recipient
@@ -47,7 +48,7 @@ if ARGV[7] ~= '0' then
     return {stamp, 'park', '0'}
   elseif thread_free(ARGV[2], page, v, ARGV[5]) <= tonumber(ARGV[7]) then
     space_thread(ARGV[2], page, v, ARGV[5], tonumber(ARGV[7]))
-    return {stamp, 'slot', ARGV[7]}
+    return {stamp, 'slot', ARGV[7], '0'}
   end
 end
 
@@ -72,8 +73,8 @@ if not before then
     return {stamp, 'park', '0'}
   end
 end
-charge(ARGV[2], page, v, names, slot, now)
+local number = charge(ARGV[2], page, v, names, slot, now)
 save_slots(ARGV[2], page, v, now)
 space_thread(ARGV[2], page, v, ARGV[5], slot)
 use_turn(ARGV[2], page, v.shares, ARGV[4], b, slot)
-return {stamp, 'slot', string.format('%.0f', slot)}
+return {stamp, 'slot', string.format('%.0f', slot), string.format('%d', number)}

@@ -38,6 +38,7 @@ type Hand struct {
 	line   string // whose limits it is subject to
 	moved  string // where it goes back to, if it was taken from no line, or not from one of its own
 	slot   int64  // us, 0: none
+	number int64  // of the slot, for late.lua
 	leaves int64  // us, when it is to be sent
 	msg    message
 	// permitted is when the question was asked whose answer was a permit too; zero for a job that needs one yet.
@@ -51,7 +52,7 @@ type Hand struct {
 
 // newHand reads a job that take handed out. With an error the hand has no message, and can only be settled.
 func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
-	h := &Hand{ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line, slot: job.slot}
+	h := &Hand{ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line, slot: job.slot, number: job.number}
 	if job.permitted {
 		h.permitted, h.constant = got.asked, true
 	}
@@ -71,6 +72,17 @@ func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 		h.FailedAt = time.Unix(at, 0)
 	}
 	return h, nil
+}
+
+// take gives the hand the slot of an answer of admit, which may be the one that it has.
+func (h *Hand) take(got reply) error {
+	slot, err := got.us(0)
+	if err != nil || slot == h.slot {
+		return err
+	}
+	h.slot = slot
+	h.number, err = got.us(1)
+	return err
 }
 
 // name tells the hand from all others. Where a clock stands still two jobs can get one token.

@@ -203,7 +203,7 @@ local function note_send(prefix, scope, a, now)
 end
 
 -- charge takes a slot in all that a job of a page is subject to: rates, budgets, and the probe. The caller saves the slots, and
--- spaces the recipient's conversation.
+-- spaces the recipient's conversation. It returns the number of the slot among those of its ten seconds.
 local function charge(prefix, page, v, names, slot, now)
   for _, name in ipairs(names) do v.last[name] = slot end
   local span = math.floor(slot / 1e7)
@@ -216,6 +216,16 @@ local function charge(prefix, page, v, names, slot, now)
   spend(prefix, 'app', v.app_budget, slot, 1)
   note_send(prefix, 'app', v.app, now)
   note_send(prefix, page, v.own, now)
+  return v.count
+end
+
+-- taken_since is how many slots of a page were taken since one with a number, as charge gave it; math.huge where that is not known.
+local function taken_since(v, slot, number)
+  local span = math.floor(slot / 1e7)
+  if number == 0 or v.span < span or v.span > span + 1 then
+    return math.huge
+  end
+  return (v.span > span and v.before or 0) + v.count - number
 end
 
 -- probing is true while a probe is out: until its answer is known nothing else is sent.

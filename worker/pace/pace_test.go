@@ -323,3 +323,25 @@ func TestParkedJobsComeBeforeLaterOnesWhenTheirHolderEndedUnseen(t *testing.T) {
 		assert.Equal(t, c, d.next())
 	})
 }
+
+func TestWhatOneStallMadeLateIsNotAddedUp(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 1000, Bulk: 1000, Media: 1000}, nil)
+		for i := range 8 {
+			d.enqueue("1", strconv.Itoa(i), "x")
+		}
+		var hands []*Hand
+		for _, job := range d.askFor(question{most: 5, ready: time.Second, permit: -1}).jobs {
+			hands = append(hands, d.taken[job.id])
+		}
+		require.Len(t, hands, 5)
+		for _, h := range hands { // one millisecond apart, each 60 late
+			require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+60_000)))
+		}
+		next := d.askFor(question{most: 1, ready: time.Second, permit: -1}).jobs
+		require.Len(t, next, 1)
+		assert.InDelta(t, hands[4].slot+60_000+1000, next[0].slot, 2)
+	})
+}

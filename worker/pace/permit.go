@@ -162,8 +162,7 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	p.clock.observe(got.now, asked, time.Now())
 	switch got.verb {
 	case "slot":
-		h.slot, err = got.us(0)
-		return Permit{Verdict: Go}, err
+		return Permit{Verdict: Go}, h.take(got)
 	case "gone":
 		return Permit{Verdict: Gone}, nil
 	}
@@ -258,7 +257,7 @@ func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
 		return nil
 	}
 	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()},
-		p.keys.Own(""), h.line, h.ID, h.slot, h.slot+late.Microseconds()).Err()
+		p.keys.Own(""), h.line, h.ID, h.slot, h.slot+late.Microseconds(), h.number).Err()
 	if err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}

@@ -86,7 +86,7 @@ type reply struct {
 
 // arity is how many values follow each verb.
 var arity = map[string]int{
-	"slot": 1, "head": 1, "tail": 1, "park": 1,
+	"slot": 2, "head": 1, "tail": 1, "park": 1,
 	"go": 4, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1, "rests": 0,
 }
 
@@ -128,12 +128,13 @@ type taken struct {
 type takenJob struct {
 	id, msg, line string
 	slot          int64 // us
+	number        int64 // of the slot, for late.lua
 	permitted     bool
 }
 
 // readTaken is the one place where an answer of take is decoded.
 func readTaken(cmd *redis.Cmd) (taken, error) {
-	const fixed, each = 3, 5
+	const fixed, each = 3, 6
 	parts, err := cmd.StringSlice()
 	if err != nil {
 		return taken{}, err
@@ -149,8 +150,10 @@ func readTaken(cmd *redis.Cmd) (taken, error) {
 	}
 	got.wait = time.Duration(wait) * time.Microsecond
 	for rest := parts[fixed:]; len(rest) > 0 && err == nil; rest = rest[each:] {
-		job := takenJob{id: rest[0], msg: rest[1], line: rest[2], permitted: rest[4] == "1"}
-		job.slot, err = strconv.ParseInt(rest[3], 10, 64)
+		job := takenJob{id: rest[0], msg: rest[1], line: rest[2], permitted: rest[5] == "1"}
+		if job.slot, err = strconv.ParseInt(rest[3], 10, 64); err == nil {
+			job.number, err = strconv.ParseInt(rest[4], 10, 64)
+		}
 		got.jobs = append(got.jobs, job)
 	}
 	return got, err

@@ -27,8 +27,8 @@
 -- ARGV[13] us that the slot of a job may be ahead at most that gets its permit at once, with a mark as permit.lua makes it; -1: none
 -- ARGV[14] 1: refuse suppressed recipients
 --
--- Returns {now, verb, wait, ...}   five values for each job: id, message, line, slot, and 1 if it may be sent without asking for a
---                                  permit, 0 if not. Its slot is taken. The verb says when to ask again:
+-- Returns {now, verb, wait, ...}   six values for each job: id, message, line, slot, the slot's number, and 1 if it may be sent without
+--                                  asking for a permit, 0 if not. Its slot is taken. The verb says when to ask again:
 --         'again'    at once
 --         'lookout'  in wait us (-1: nothing is waiting): the worker is to look out for what comes
 --         'standby'  later: another worker looks out
@@ -196,10 +196,10 @@ local function hand_out(q, v, job)
   end
   local go = goes_now(q, v, job)
   activate(job.id, q.line, job.msg, go)
-  charge(ARGV[4], q.page, v, job.names, job.slot, now)
+  local number = charge(ARGV[4], q.page, v, job.names, job.slot, now)
   use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, job.slot)
   handed = handed + 1
-  add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), go and '1' or '0')
+  add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), string.format('%d', number), go and '1' or '0')
 end
 
 -- visit hands out the jobs of a line that may go by the horizon, as many as there are places, and says when the line is worth a
@@ -279,7 +279,7 @@ if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then
     if ARGV[8] == '1' and ARGV[9] == '1' then hand_on(lookout) end
-    return {stamp, 'task', '0', id, msg, '', '0', '0'}
+    return {stamp, 'task', '0', id, msg, '', '0', '0', '0'}
   end
 end
 
