@@ -18,8 +18,7 @@ type BatchSender interface {
 }
 
 const (
-	// batchEvery is the grid on which messages leave that may share a call. A second is a whole number of them, so that in any
-	// second as many messages leave as have their slots in one.
+	// batchEvery is the grid on which messages leave that may share a call.
 	batchEvery = 20 * time.Millisecond
 	// batchGather is how long a call waits for more messages after the first.
 	batchGather = 3 * time.Millisecond

@@ -34,8 +34,7 @@ type handler struct {
 	sendTimeout time.Duration
 	log         zerolog.Logger
 	observer    Observer
-	plain       bool          // recipients in the log
-	grid, ahead time.Duration // see [pace.Ask]
+	plain       bool // recipients in the log
 	tracing     tracing
 }
 
@@ -93,7 +92,7 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 	asked := time.Now()
 	var err error
 	waiting, span := h.tracing.start(ctx, "permit")
-	d.permit, err = h.pacer.Await(waiting, d.hand, pace.Ask{Route: d.route, Never: d.never, Grid: h.grid, Ahead: h.ahead})
+	d.permit, err = h.pacer.Await(waiting, d.hand, pace.Ask{Route: d.route, Never: d.never})
 	span.SetAttributes(spans.Verdict.String(string(d.permit.Verdict)))
 	span.End()
 	h.observer.Waited(d.route.Line.Lane, time.Since(asked))

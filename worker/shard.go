@@ -25,8 +25,12 @@ type shard struct {
 // newShard makes the worker's part in shard i. All parts have its id, and share its room.
 func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*shard, error) {
 	cfg := w.cfg
+	var grid, ahead time.Duration
+	if cfg.batches() {
+		grid, ahead = batchEvery, batchAhead
+	}
 	pacer, err := pace.New(w.rdb, pace.Config{
-		Queue: cfg.Queue, Shards: cfg.Shards, Shard: i, ID: id, Margin: cfg.Margin, Places: cfg.Concurrency, Room: room,
+		Grid: grid, Ahead: ahead, Queue: cfg.Queue, Shards: cfg.Shards, Shard: i, ID: id, Margin: cfg.Margin, Places: cfg.Concurrency, Room: room,
 		FirstPause: cfg.FirstPause, LongestPause: cfg.LongestPause, StreamLength: cfg.StreamLength, Version: cfg.Version,
 		Observer: pacerLog{cfg.Log},
 		HasToken: func(page string) bool { _, ok := w.pages.get(page); return ok },
@@ -50,9 +54,6 @@ func (w *Worker) newShard(i int, id string, room pace.Room, sender Sender) (*sha
 		pacer: pacer, queue: queue, shards: w.spread(), sender: sender, pages: w.pages, maxAttempts: cfg.MaxAttempts,
 		onUnknown: cfg.OnUnknown, suppressFor: cfg.SuppressFor, sendTimeout: cfg.ShutdownTimeout, log: cfg.Log, observer: cfg.Observer,
 		plain: cfg.PlainRecipients, tracing: newTracing(cfg.Tracing),
-	}
-	if cfg.batches() {
-		h.grid, h.ahead = batchEvery, batchAhead
 	}
 	return &shard{pacer: pacer, server: server, handler: h}, nil
 }

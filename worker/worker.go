@@ -78,8 +78,8 @@ type Config struct {
 	// FirstPause and LongestPause bound pauses of no given length. See [pace.Config].
 	FirstPause, LongestPause time.Duration
 	// Batch is how many messages of a page may share a call, up to [sendapi.MaxBatch]; the sender must be a [BatchSender] then. They
-	// leave together up to 25 ms after their slots, and two messages to one person are 20 ms further apart. The platform
-	// counts each by itself. 0 and 1 mean that each goes alone.
+	// leave together up to 25 ms after their slots, pages run 2 % further below their rates, and two messages to one person are 20 ms
+	// further apart. The platform counts each by itself. 0 and 1 mean that each goes alone.
 	Batch int
 	// Poll is how often an idle fleet looks for new jobs. See [pace.Config].
 	Poll time.Duration
@@ -156,15 +156,14 @@ func valid(r pace.Rates) bool {
 
 // limits are those of the fleet, with the defaults.
 func (c Config) limits() pace.Limits {
-	l := pace.Limits{Others: c.rates(c.Rates), Pages: make(map[string]pace.Rates, len(c.PageRates)), AppBudget: c.AppBudget}
+	l := pace.Limits{Others: withDefaults(c.Rates), Pages: make(map[string]pace.Rates, len(c.PageRates)), AppBudget: c.AppBudget}
 	for id, r := range c.PageRates {
-		l.Pages[id] = c.rates(r)
+		l.Pages[id] = withDefaults(r)
 	}
 	return l
 }
 
-// rates are those of a page, with the defaults.
-func (c Config) rates(r pace.Rates) pace.Rates {
+func withDefaults(r pace.Rates) pace.Rates {
 	if r.Replies == 0 {
 		r.Replies = defaultReplies
 	}
@@ -173,9 +172,6 @@ func (c Config) rates(r pace.Rates) pace.Rates {
 		r.Thread = defaultThread
 	case r.Thread < 0:
 		r.Thread = 0
-	}
-	if c.batches() && r.Thread > 0 {
-		r.Thread += batchEvery // the first may leave that much after its slot, the second at its own
 	}
 	return r
 }

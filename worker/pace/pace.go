@@ -67,6 +67,10 @@ type Config struct {
 	// Margin is the share that lines run below their limits, from 0 to below 1. It absorbs the jitter of clocks and
 	// networks: a stream at exactly 50/s shows 51 in some one-second window.
 	Margin float64
+	// Grid and Ahead let messages leave together: at the first multiple of Grid, on Redis's clock, that is Ahead or more after the
+	// slot. The job is let go Ahead before that. By the least jitter a second holds the messages of one multiple more than fit it, so
+	// lines run below their limits by that too; conversations are spaced by a Grid more. 0 means that each leaves at its slot.
+	Grid, Ahead time.Duration
 	// Lead is how long ahead of its slot a job may be handed out. A longer lead evens out slower networks; each page then
 	// has up to rate x Lead jobs in hand. Default 50 ms.
 	Lead time.Duration
@@ -130,6 +134,9 @@ func (c Config) validate() error {
 	var errs []error
 	if !(c.Margin >= 0 && c.Margin < 1) {
 		errs = append(errs, fmt.Errorf("pace: Margin %v: must be from 0 to below 1", c.Margin))
+	}
+	if c.Grid < 0 || c.Ahead < 0 || c.Grid > time.Second || c.Ahead > time.Second {
+		errs = append(errs, fmt.Errorf("pace: Grid %v, Ahead %v: must be from 0 to 1s", c.Grid, c.Ahead))
 	}
 	if c.Lead < 0 || c.Lead > 10*time.Second {
 		errs = append(errs, fmt.Errorf("pace: Lead %v: must be from 0 to 10s", c.Lead))

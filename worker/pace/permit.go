@@ -53,9 +53,6 @@ type Ask struct {
 	Route producer.Route
 	// Never is true for a job that is not sent again where an earlier send has no known answer.
 	Never bool
-	// Grid and Ahead let messages leave together: at the first multiple of Grid, on Redis's clock, that is Ahead or more after the
-	// slot. The job is let go Ahead before that. Grid divides a second. 0 means that it leaves at its slot.
-	Grid, Ahead time.Duration
 }
 
 // Place tells the hand what its job is. A job that was taken from no line, or from one whose limits are not all that it is
@@ -91,8 +88,8 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 				return got, err
 			}
 		}
-		h.leaves = onGrid(h.slot+a.Ahead.Microseconds(), a.Grid)
-		ready := h.leaves - a.Ahead.Microseconds()
+		h.leaves = onGrid(h.slot+p.cfg.Ahead.Microseconds(), p.cfg.Grid)
+		ready := h.leaves - p.cfg.Ahead.Microseconds()
 		if !p.wait(ctx, ready-permitAhead.Microseconds()) {
 			return stopping(ctx)
 		}

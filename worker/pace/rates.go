@@ -38,6 +38,9 @@ func (r Rates) encode(margin float64, appBudget int64) string {
 		r.Thread.Microseconds(), r.Budget, appBudget, margin)
 }
 
+// margin is the share that lines run below their limits.
+func (c Config) margin() float64 { return 1 - (1-c.Margin)/(1+c.Grid.Seconds()) }
+
 // interval is the us between two sends at a rate, with the margin taken off; 0 for no rate.
 func interval(rate, margin float64) int64 {
 	if rate == 0 {
@@ -63,10 +66,16 @@ func rateOf(us int64, margin float64) float64 {
 func (p *Pacer) SetRates(ctx context.Context, l Limits) error {
 	args := make([]any, 0, 2*len(l.Pages)+2)
 	budget := p.part(l.AppBudget)
-	args = append(args, "default", l.Others.encode(p.cfg.Margin, budget))
+	encode := func(r Rates) string {
+		if r.Thread > 0 {
+			r.Thread += p.cfg.Grid // the first may leave that much after its slot, and the second at its own
+		}
+		return r.encode(p.cfg.margin(), budget)
+	}
+	args = append(args, "default", encode(l.Others))
 	for id, r := range l.Pages {
 		if p.cfg.Shards <= 1 || p.shards().QueueOf(id) == p.keys.Queue {
-			args = append(args, id, r.encode(p.cfg.Margin, budget))
+			args = append(args, id, encode(r))
 		}
 	}
 	p.mu.Lock()
