@@ -93,15 +93,22 @@ func (w Window) schedule(now time.Time) *schedule {
 		return nil
 	}
 	s := &schedule{from: int64(w.From / time.Second), to: int64(w.To / time.Second)}
-	for t := now.In(w.zone()); ; {
+	for t := now.In(w.zone()); t.Sub(now) <= horizon; {
 		_, seconds := t.Zone()
+		if n := len(s.offsets); n == 0 || s.offsets[n-1].seconds != int64(seconds) {
+			s.offsets = append(s.offsets, offset{at: t.Unix(), seconds: int64(seconds)})
+		}
 		_, end := t.ZoneBounds()
-		s.offsets = append(s.offsets, offset{at: t.Unix(), seconds: int64(seconds)})
-		if end.IsZero() || end.Sub(now) > horizon {
-			return s
+		if end.IsZero() {
+			break
+		}
+		// Of a zone that is given by a rule, Go ends each year after 365 days: on the last day of a leap year it is over already.
+		if !end.After(t) {
+			end = t.AddDate(0, 0, 1)
 		}
 		t = end
 	}
+	return s
 }
 
 // String is the field window of a broadcast: "<from> <to> <offset> [<at> <offset>]...".
