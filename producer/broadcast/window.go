@@ -45,6 +45,9 @@ func ParseWindow(clock, zone string) (Window, error) {
 	if w.Zone, err = time.LoadLocation(zone); err != nil {
 		return Window{}, fmt.Errorf("time zone %q: there is none of that name; they look like Europe/Berlin", zone)
 	}
+	if w.isZero() {
+		return Window{}, fmt.Errorf("window %q: it never opens; for the whole day leave it out", clock)
+	}
 	return w, w.validate()
 }
 
