@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.bin
 LINTER := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench bench-calls chaos chaos-cut clients browser rules redis chromium
+.PHONY: help demo build test lint bench bench-calls chaos chaos-cut clients browser rules manifests redis chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ rules: ## check and test the alert rules for Prometheus (needs promtool)
 	@command -v promtool >/dev/null || { echo 'promtool is missing. Type: sudo apt-get install prometheus' >&2; exit 1; }
 	promtool check rules worker/metrics/rules.yml
 	promtool test rules worker/metrics/rules_test.yml
+
+manifests: ## check the files for Kubernetes and Docker Compose against the forms that those publish
+	cd cmd/sendpace/kubernetes/check && go vet ./... && go test -count=1 ./...
 
 # The tests use the redis-server in the PATH, and install one if there is none.
 redis:

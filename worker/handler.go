@@ -58,7 +58,8 @@ func (h *handler) run(ctx context.Context, hand *pace.Hand) {
 	defer h.recover(ctx, d)
 	switch {
 	case err != nil && newer(hand.Payload):
-		h.line(d, h.log.Warn()).Err(err).Msg("a later version of Sendpace is needed for this job; it waits for a worker that has one")
+		err = fmt.Errorf("a later version of Sendpace is needed: %w", err) // what is looked at where the job is
+		h.line(d, h.log.Warn()).Err(err).Msg("the job waits for a worker of a later version")
 		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err), Retry: newerPause})
 	case err != nil:
 		h.endUnsent(ctx, d, producer.Failed, err)

@@ -137,7 +137,8 @@ func TestAJobOfALaterVersionWaits(t *testing.T) {
 	assert.Contains(t, errs, "failed: ")
 	require.Eventually(t, func() bool {
 		tasks, err := asynq.NewInspectorFromRedisClient(f.rdb).ListRetryTasks(producer.DefaultQueue)
-		return err == nil && len(tasks) == 1 && tasks[0].Retried == 0
+		return err == nil && len(tasks) == 1 && tasks[0].Retried == 0 &&
+			strings.HasPrefix(tasks[0].LastErr, "a later version of Sendpace is needed: ")
 	}, 10*time.Second, 10*time.Millisecond)
 	assert.Empty(t, f.sandbox.Calls())
 }

@@ -38,7 +38,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.auditCommand(), a.broadcastCommand(), a.configCommand(), a.deadCommand(), a.demoCommand(), a.enqueueCommand(),
 		a.gatewayCommand(), a.jobCommand(),
-		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
+		a.monitorCommand(), a.outcomesCommand(), a.pageCommand(), a.probeCommand(), a.sandboxCommand(), a.statusCommand(), a.suppressedCommand(), a.versionCommand(),
 		a.whyCommand(), a.workerCommand(),
 	)
 	strict(root)

@@ -199,6 +199,8 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"outcomes --kind lost":                "--kind: there is no outcome \"lost\"\n  the outcomes are sent, failed, ",
 		"outcomes --since soon":               "--since \"soon\" is neither a time nor a span\n  such as --since 2h ",
 		"suppressed list":                     "--page is missing\n  sendpace suppressed list --page 1001\n",
+		"probe":                               "probe takes one URL that begins with http://\n  sendpace probe ",
+		"probe file:///x":                     "probe takes one URL that begins with http://\n",
 		"audit now":                           "audit takes no argument, but got \"now\"\n",
 		"worker":                              "no page is configured, so there is nothing to send from\n  add pages ",
 		"status --redis embedded":             "redis.url: an embedded Redis lives and dies with its process",

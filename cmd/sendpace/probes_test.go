@@ -121,3 +121,18 @@ func TestAnAddressThatIsTakenIsSaid(t *testing.T) {
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.err, "address already in use\n  choose another address for worker.http_addr\n")
 }
+
+func TestProbeExitsAsTheAnswerSays(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(probes(http.NotFoundHandler(), func(context.Context) error { return errors.New("not yet") }))
+	defer server.Close()
+	for path, want := range map[string]ran{
+		"/livez":  {},
+		"/readyz": {code: 1, err: "sendpace: it answers 503 Service Unavailable\n"},
+	} {
+		assert.Equal(t, want, sendpace("", nil, "probe", server.URL+path), path)
+	}
+	got := sendpace("", nil, "probe", "http://127.0.0.1:1/")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.err, "connection refused")
+}
