@@ -172,3 +172,44 @@ func TestASteadyPacerAdaptsToNothing(t *testing.T) {
 	d.settle(jobs[0].id, "0", Report{Accepted: true, PageUsage: 100})
 	assert.Equal(t, 100, d.status().Pages[0].Percent)
 }
+
+func TestOnlyTheProbesOwnAnswerCounts(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{Lead: 100 * time.Millisecond}, Rates{Page: 1, Bulk: 1, Media: 1})
+	for i := range 10 {
+		d.enqueue("1", strconv.Itoa(i), "x")
+	}
+	before := d.drain()
+	require.Len(t, before, 1, "a call that is under way while another one's refusal stops the page")
+	_, err := d.Pause(context.Background(), "1", time.Second, Reason{Text: "613"})
+	require.NoError(t, err)
+	d.after(time.Second + 10*time.Millisecond)
+	probe := d.drain()
+	require.Len(t, probe, 1)
+	d.settle(before[0].id, "0", Report{Accepted: true})
+	d.after(10 * time.Second)
+	assert.Equal(t, "probe", d.status().Pages[0].Stage)
+	assert.Empty(t, d.drain(), "the probe is out")
+	d.settle(probe[0].id, "1", Report{Accepted: true})
+	assert.Equal(t, "climb", d.status().Pages[0].Stage)
+	assert.Len(t, d.drain(), 1)
+}
+
+func TestAProbeOfADeadWorkerIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []string{"1", App} {
+		d := newClockedDesk(t, Config{Lead: 100 * time.Millisecond}, Rates{Page: 10, Bulk: 10, Media: 10})
+		for i := range 10 {
+			d.enqueue("1", strconv.Itoa(i), "x")
+		}
+		_, err := d.Pause(context.Background(), scope, time.Second, Reason{Text: "613"})
+		require.NoError(t, err)
+		d.after(time.Second + 10*time.Millisecond)
+		probe := d.drain()
+		require.Len(t, probe, 1)
+		d.after(12 * time.Second)
+		require.Empty(t, d.drain())
+		d.lose(probe[0].id)
+		assert.Equal(t, ids(probe), ids(d.drain()), "its job goes first again, and is the probe")
+	}
+}

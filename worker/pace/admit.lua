@@ -73,7 +73,7 @@ if not before then
     return {stamp, 'park', '0'}
   end
 end
-local number = charge(ARGV[2], page, v, names, slot, now)
+local number = charge(ARGV[2], page, v, names, slot, now, ARGV[3])
 save_slots(ARGV[2], page, v, now)
 space_thread(ARGV[2], page, v, ARGV[5], slot)
 use_turn(ARGV[2], page, v.shares, ARGV[4], b, slot)

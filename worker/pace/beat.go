@@ -137,7 +137,7 @@ func (p *Pacer) reap(ctx context.Context, others bool, lost time.Duration) error
 	keys := []string{k.Active(), k.Lease(), k.Pending(), k.Groups(), k.Due(), k.Workers()}
 	for from := "-1"; from != "0"; {
 		args := append([]any{
-			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lost.Microseconds(), flag,
+			k.Task(""), k.Line(""), p.id, from, reapSize, deadAfter.Microseconds(), lost.Microseconds(), flag, k.Own(""),
 		}, p.openHands()...)
 		found, err := reapScript.Run(ctx, p.rdb, keys, args...).StringSlice()
 		if err != nil {

@@ -12,7 +12,7 @@ local LIMITS = {'page', 'bulk', 'media', 'replies'}
 local QUARTER = 900 * 1000000
 local DAY = 86460 * 1000000
 
--- After a pause one job goes ahead as a probe. If its answer is not known after PROBE us another one is sent.
+-- After a pause one job goes ahead as a probe. If its hand has not ended after PROBE us another one is sent.
 local PROBE = 120 * 1000000
 -- After the probe the pace climbs for CLIMB us, from START percent, or half of where the climb began that was refused.
 local CLIMB = 60 * 1000000
@@ -25,12 +25,12 @@ local NEWS = 300 * 1000000
 local CHANGING = 1000000
 
 -- read_adapt reads how the pace of a page, or of the app, adapts. stage is 'steady'; 'probe', where at is the time until which
--- a probe that is out is waited for, or 0; or 'climb', where at is its beginning.
+-- a probe that is out is waited for, or 0, and probe is the id of its job; or 'climb', where at is its beginning.
 local function read_adapt(text)
-  local stage, at, from, usage, seen = string.match(text or '', '^(%a+) (%d+) (%d+) (%d+) (%d+)$')
+  local stage, at, from, usage, seen, probe = string.match(text or '', '^(%a+) (%d+) (%d+) (%d+) (%d+) ?(.*)$')
   return {
     stage = stage or 'steady', at = tonumber(at) or 0, from = tonumber(from) or START,
-    usage = tonumber(usage) or 0, seen = tonumber(seen) or 0,
+    usage = tonumber(usage) or 0, seen = tonumber(seen) or 0, probe = probe or '',
   }
 end
 
@@ -42,7 +42,7 @@ local function save_adapt(prefix, scope, a)
   end
   -- What is not steady must outlive the pause, and a hold may last until somebody is back from holiday.
   local ttl = a.stage == 'steady' and NEWS / 1000 or 90 * DAY / 1000
-  redis.call('SET', key, string.format('%s %.0f %d %d %.0f', a.stage, a.at, a.from, a.usage, a.seen),
+  redis.call('SET', key, string.format('%s %.0f %d %d %.0f %s', a.stage, a.at, a.from, a.usage, a.seen, a.probe),
     'PX', string.format('%.0f', ttl))
 end
 
@@ -191,9 +191,9 @@ local function space_thread(prefix, page, v, recipient, slot)
 end
 
 -- note_send moves the stage of a pace on when a job is handed out.
-local function note_send(prefix, scope, a, now)
+local function note_send(prefix, scope, a, now, id)
   if a.stage == 'probe' then
-    a.at = now + PROBE
+    a.at, a.probe = now + PROBE, id
   elseif a.stage == 'climb' and not climbing(a, now) then
     a.stage = 'steady'
   else
@@ -204,7 +204,7 @@ end
 
 -- charge takes a slot in all that a job of a page is subject to: rates, budgets, and the probe. The caller saves the slots, and
 -- spaces the recipient's conversation. It returns the number of the slot among those of its ten seconds.
-local function charge(prefix, page, v, names, slot, now)
+local function charge(prefix, page, v, names, slot, now, id)
   for _, name in ipairs(names) do v.last[name] = slot end
   local span = math.floor(slot / 1e7)
   if span ~= v.span then
@@ -214,8 +214,8 @@ local function charge(prefix, page, v, names, slot, now)
   v.count = v.count + 1
   spend(prefix, page, v.budget, slot, 1)
   spend(prefix, 'app', v.app_budget, slot, 1)
-  note_send(prefix, 'app', v.app, now)
-  note_send(prefix, page, v.own, now)
+  note_send(prefix, 'app', v.app, now, id)
+  note_send(prefix, page, v.own, now, id)
   return v.count
 end
 
@@ -228,7 +228,7 @@ local function taken_since(v, slot, number)
   return (v.span > span and v.before or 0) + v.count - number
 end
 
--- probing is true while a probe is out: until its answer is known nothing else is sent.
+-- probing is true while a probe is out: until its hand ends nothing else is sent.
 local function probing(a, now)
   return a.stage == 'probe' and now < a.at
 end
@@ -246,24 +246,24 @@ local function look_again(due, shares, page, stamp)
   end
 end
 
--- adapt_scope does what adapt_on_settle says for one scope, and returns true if its probe is back. The usage that a refusal
+-- adapt_scope does what adapt_on_settle says for one scope, and returns true if the job was its probe. The usage that a refusal
 -- names brought about the pause and ends with it: only an answer that let a call pass says how much is left. A probe that comes
 -- back without a word of usage ends what was known from before the pause.
-local function adapt_scope(prefix, scope, text, ok, usage, now)
+local function adapt_scope(prefix, scope, text, id, ok, usage, now)
   if not text and not (ok and usage > SLOW_FROM) then
     return false
   end
   local a = read_adapt(text)
   local heard = ok and usage >= 0 and (usage > SLOW_FROM or a.usage > SLOW_FROM)
-  local back = a.stage == 'probe' and a.at > 0
+  local back = a.stage == 'probe' and a.at > 0 and a.probe == id
   if heard then
     a.usage, a.seen = math.min(usage, 999), now
   end
   if back and ok then
-    a.stage, a.at = 'climb', now
+    a.stage, a.at, a.probe = 'climb', now, ''
     if usage < 0 then a.usage = 0 end
   elseif back then
-    a.at = 0
+    a.at, a.probe = 0, ''
   end
   if heard or back then
     save_adapt(prefix, scope, a)
@@ -271,13 +271,13 @@ local function adapt_scope(prefix, scope, text, ok, usage, now)
   return back
 end
 
--- adapt_on_settle lets the pace follow how a hand ended. ok is '1' if the platform answered with anything but a limit or a
+-- adapt_on_settle lets the pace follow how a hand of a job ended. ok is '1' if the platform answered with anything but a limit or a
 -- block; usage_page and usage_app are the percent that it named, below 0 if it named none. A page's lines are looked at again
 -- when its probe is back.
-local function adapt_on_settle(prefix, page, ok, usage_page, usage_app, now)
+local function adapt_on_settle(prefix, page, id, ok, usage_page, usage_app, now)
   local texts = redis.call('MGET', prefix .. 'adapt:app', prefix .. 'adapt:' .. page)
-  adapt_scope(prefix, 'app', texts[1], tonumber(ok) == 1, tonumber(usage_app), now)
-  if adapt_scope(prefix, page, texts[2], tonumber(ok) == 1, tonumber(usage_page), now) then
+  adapt_scope(prefix, 'app', texts[1], id, tonumber(ok) == 1, tonumber(usage_app), now)
+  if adapt_scope(prefix, page, texts[2], id, tonumber(ok) == 1, tonumber(usage_page), now) then
     look_again(prefix .. 'due', prefix .. 'shares:' .. page, page, string.format('%.0f', now))
   end
 end
@@ -293,6 +293,6 @@ local function adapt_on_pause(prefix, scope, now)
   elseif a.stage ~= 'probe' then
     a.from = START
   end
-  a.stage, a.at = 'probe', 0
+  a.stage, a.at, a.probe = 'probe', 0, ''
   save_adapt(prefix, scope, a)
 end

@@ -75,10 +75,11 @@ func (j *modelJob) person() string { return fmt.Sprint(j.page, j.psid, j.reply) 
 
 // modelScope is a page or the app.
 type modelScope struct {
-	pausedUntil int64 // us
-	probe       bool  // the next thing to be sent is a probe
-	probeUntil  int64 // one is out until then
-	calmSince   int64 // nothing adapts since then
+	pausedUntil int64  // us
+	probe       bool   // the next thing to be sent is a probe
+	probeUntil  int64  // one is out until then
+	out         string // the job that it is
+	calmSince   int64  // nothing adapts since then
 }
 
 // world is the scripts and the model of them.
@@ -145,7 +146,7 @@ func (w *world) run(n int) string {
 }
 
 func (w *world) step() {
-	switch w.rnd.IntN(26) {
+	switch w.rnd.IntN(27) {
 	case 0, 1, 2, 3, 4, 5:
 		w.enqueue()
 	case 6, 7, 8, 9:
@@ -153,9 +154,11 @@ func (w *world) step() {
 	case 10, 11, 12:
 		w.settleOne()
 	case 13:
-		if w.drain(); w.mini != nil { // a probe that is lost in this way is waited for, which a real clock makes long
+		if w.drain(); w.mini != nil { // a probe that leaves its hand in this way is waited for, which a real clock makes long
 			w.due()
 		}
+	case 26:
+		w.lose()
 	case 14:
 		w.pause()
 	case 15:
@@ -246,7 +249,7 @@ func (w *world) handed(now int64, got takenJob) {
 			w.fail("sent while %s stands still: %+v at %d", name, *s, now)
 		}
 		if s.probe {
-			s.probeUntil = now + (2 * time.Minute).Microseconds()
+			s.probeUntil, s.out = now+(2*time.Minute).Microseconds(), j.id
 		}
 	}
 	for name, every := range w.limits(j) {

@@ -102,14 +102,33 @@ func (w *world) settle(j *modelJob, how int) {
 	}
 	d.settleAs(j.id, route, s)
 	j.hand = false
+	w.probeBack(j, ok, now)
+}
+
+// probeBack notes for the scopes whose probe a job was that it has left its hand, answered with an acceptance or not.
+func (w *world) probeBack(j *modelJob, ok bool, now int64) {
 	for _, name := range []string{App, j.page} {
 		s := w.scopes[name]
-		switch {
-		case !s.probe || s.probeUntil == 0:
-		case ok:
-			s.probe, s.calmSince = false, now+time.Minute.Microseconds()
-		default:
-			s.probeUntil = 0
+		if s.probe && s.probeUntil != 0 && s.out == j.id {
+			s.probe, s.probeUntil = !ok, 0
+			if ok {
+				s.calmSince = now + time.Minute.Microseconds()
+			}
+		}
+	}
+}
+
+// lose lets a worker know nothing of a job in its hand, as if the answer that handed it out had been lost.
+func (w *world) lose() {
+	for _, j := range w.jobs {
+		if j.hand {
+			d := w.holder(j.id)
+			d.End(d.taken[j.id])
+			w.jump(time.Microsecond) // a job that was handed out now may be on its way
+			require.NoError(w.t, d.reap(context.Background(), false, 0))
+			j.hand = false
+			w.probeBack(j, false, w.clock())
+			return
 		}
 	}
 }

@@ -15,13 +15,15 @@
 -- ARGV[6] us without a beat after which a worker counts as dead
 -- ARGV[7] us after which a worker has surely seen, or lost, the answer that handed it a job
 -- ARGV[8] 1: look for the jobs of the dead too
--- ARGV[9] and on: '<token> <id>' of the hands that are open in the asking worker
+-- ARGV[9] sendpace:{q}:
+-- ARGV[10] and on: '<token> <id>' of the hands that are open in the asking worker
 --
 -- Returns {next, verb, id, token, ...}   next: where to go on, 0 at the end; then three values for each job found:
 --         'back'  put back to the head of its line, or of pending if it came from no line
 --         'lost'  the list had an id without a task: removed
 --
--- Invariant: what is put back has no owner, so that its old hand meets the fence. Its mark stays: a send may have started.
+-- Invariant: what is put back has no owner, so that its old hand meets the fence. Its mark stays: a send may have started. A probe
+-- that is put back is waited for no more.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -29,7 +31,7 @@ local first = tonumber(ARGV[4])
 local ids = redis.call('LRANGE', KEYS[1], first - ARGV[5] + 1, first)
 local found, removed = {'0'}, 0
 local beats, open = {}, {}
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   open[ARGV[i]] = true
 end
 
@@ -89,6 +91,8 @@ for _, id in ipairs(ids) do
     end
     if not held then
       put_back(id, h[3])
+      local line = h[3] or address(redis.call('HGET', ARGV[1] .. id, 'msg') or '') or ''
+      adapt_on_settle(ARGV[9], parse_line(line), id, 0, -1, -1, now)
       report('back', id, h[2] or '')
     end
   end

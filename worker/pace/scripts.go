@@ -66,7 +66,7 @@ var (
 	permitScript    = redis.NewScript(libLua + permitLua)
 	settleScript    = redis.NewScript(libLua + rediskeys.EndsLua + settleLua)
 	beatScript      = redis.NewScript(beatLua)
-	reapScript      = redis.NewScript(reapLua)
+	reapScript      = redis.NewScript(libLua + reapLua)
 	pauseScript     = redis.NewScript(libLua + pauseLua)
 	releaseScript   = redis.NewScript(libLua + releaseLua)
 	sweepScript     = redis.NewScript(libLua + sweepLua)

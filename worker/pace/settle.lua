@@ -193,6 +193,6 @@ else
   end
 end
 if d.adapts or math.max(d.usage_page, d.usage_app) > SLOW_FROM then
-  adapt_on_settle(ARGV[2], d.page, d.ok, d.usage_page, d.usage_app, time())
+  adapt_on_settle(ARGV[2], d.page, ARGV[3], d.ok, d.usage_page, d.usage_app, time())
 end
 return {'ok'}

@@ -196,7 +196,7 @@ local function hand_out(q, v, job)
   end
   local go = goes_now(q, v, job)
   activate(job.id, q.line, job.msg, go)
-  local number = charge(ARGV[4], q.page, v, job.names, job.slot, now)
+  local number = charge(ARGV[4], q.page, v, job.names, job.slot, now, job.id)
   use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, job.slot)
   handed = handed + 1
   add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), string.format('%d', number), go and '1' or '0')
