@@ -139,7 +139,9 @@ func TestWorkerPacesAPage(t *testing.T) {
 			assert.Greater(t, gap, 25*time.Millisecond, "gap %d", i)
 		}
 		span := calls[39].at.Sub(calls[0].at).Seconds()
-		assert.InDelta(t, 39/20.0/0.995, span, 0.2)
+		atLeast := 39 / 20.0 / 0.995
+		assert.Greater(t, span, atLeast-0.05)
+		assert.Less(t, span, atLeast+1, "a busy machine may miss slots")
 	})
 }
 

@@ -24,12 +24,20 @@ const settleTime = 3 * time.Second
 // takeover is longer than a worker may be silent before its jobs are given to others.
 const takeover = 18 * time.Second
 
+// calm is how long a run begins without a disturbance but refusals at every other page, so that there are stops to judge in each.
+const calm = 4 * time.Second
+
 // pranks draws the disturbances of a run, spread over its span.
 func (r *run) pranks(rng *rand.Rand) []prank {
 	var all []prank
+	for i := 0; i < r.pages; i += 2 {
+		all = append(all, prank{calm / 4, func(context.Context) {
+			r.box.Fail(pageID(i), sandbox.Fault{Code: 613, Times: 1})
+		}})
+	}
 	add := func(n int, draw func() func(context.Context)) {
 		for range n {
-			all = append(all, prank{upTo(rng, r.span), draw()})
+			all = append(all, prank{calm + upTo(rng, r.span-calm), draw()})
 		}
 	}
 	add(r.kills, func() func(context.Context) {
@@ -45,7 +53,7 @@ func (r *run) pranks(rng *rand.Rand) []prank {
 	// Spread evenly, so that a server is not killed before it has got up.
 	for i := range r.redisKills {
 		away := time.Second + upTo(rng, 2*time.Second)
-		all = append(all, prank{r.span * time.Duration(i+1) / time.Duration(r.redisKills+1), func(ctx context.Context) {
+		all = append(all, prank{calm + (r.span-calm)*time.Duration(i+1)/time.Duration(r.redisKills+1), func(ctx context.Context) {
 			r.killRedis(ctx, away)
 		}})
 	}

@@ -232,7 +232,7 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
-		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 10, Bulk: 10, Media: 10}, nil)
+		d := newDesk(t, addr, Config{Lead: 10 * time.Second, Places: 100}, Rates{Page: 1, Bulk: 1, Media: 1}, nil)
 		for i := range 6 {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}
@@ -245,17 +245,17 @@ func TestWhatLeftLateMovesTheNextSlots(t *testing.T) {
 		a, slotA := take()
 		b, slotB := take()
 		_, slotC := take()
-		require.Equal(t, slotA+200_000, slotC)
-		// One stall: a leaves 60 ms late, b 30 ms. Three slots are taken, the fourth keeps its distance to a.
-		require.NoError(t, d.Left(ctx, a, d.clock.at(slotA+60_000)))
-		require.NoError(t, d.Left(ctx, b, d.clock.at(slotB+30_000)))
+		require.Equal(t, slotA+2_000_000, slotC)
+		// One stall: a leaves 600 ms late, b 300 ms. Three slots are taken, the fourth keeps its distance to a.
+		require.NoError(t, d.Left(ctx, a, d.clock.at(slotA+600_000)))
+		require.NoError(t, d.Left(ctx, b, d.clock.at(slotB+300_000)))
 		_, slotD := take()
-		assert.InDelta(t, slotA+300_000+60_000, slotD, 2)
+		assert.InDelta(t, slotA+3_000_000+600_000, slotD, 2)
 		e, slotE := take()
-		assert.InDelta(t, slotD+100_000, slotE, 2)
+		assert.InDelta(t, slotD+1_000_000, slotE, 2)
 		require.NoError(t, d.Left(ctx, e, d.clock.at(slotE)))
 		_, slotF := take()
-		assert.InDelta(t, slotE+100_000, slotF, 2, "in time: nothing moves")
+		assert.InDelta(t, slotE+1_000_000, slotF, 2, "in time: nothing moves")
 	})
 }
 

@@ -20,7 +20,7 @@ func TestAClassThatNoIDTellsIsHeldToItsLimit(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
-		d := newDesk(t, addr, Config{}, Rates{Page: 1e4, Bulk: 1e4, Media: 0.01}, nil)
+		d := newDesk(t, addr, Config{Lead: 5 * time.Second}, Rates{Page: 1e4, Bulk: 1e4, Media: 0.01}, nil)
 		client := asynq.NewClientFromRedisClient(d.rdb)
 		var hands []*Hand
 		for i := range 2 {
