@@ -345,3 +345,18 @@ func TestWhatOneStallMadeLateIsNotAddedUp(t *testing.T) {
 		assert.InDelta(t, hands[4].slot+60_000+1000, next[0].slot, 2)
 	})
 }
+
+func TestASweepForgetsNoSpacingThatALateMessageBegins(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newClockedDesk(t, Config{Lead: 10 * time.Millisecond}, Rates{Page: 1000, Bulk: 1000, Media: 1000, Thread: 100 * time.Millisecond})
+	first, second := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+	h := d.takeJob(first)
+	d.after(150 * time.Millisecond)
+	require.NoError(t, d.sweep(ctx))
+	require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+150_000)))
+	d.done(first, d.routeOf("1", "7"))
+	assert.Empty(t, d.next(), "a hundred milliseconds from when the first one left")
+	d.after(100 * time.Millisecond)
+	assert.Equal(t, second, d.next())
+}
