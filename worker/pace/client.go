@@ -134,7 +134,7 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 	got, err := readTaken(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], k.Groups(), k.Due(), k.Busy(), k.Pause(App), k.Lookout(), k.Looked()),
 		args[0], k.Task(""), k.Line(""), k.Own(""), p.cfg.Lead.Microseconds(), p.id, q.look, q.most, q.last,
-		(p.cfg.Poll + lookoutTTL).Milliseconds(), q.passed, q.ready.Microseconds(),
+		p.lookoutLife().Milliseconds(), q.passed, q.ready.Microseconds(),
 		q.permit.Microseconds(), p.cfg.Suppress))
 	if err != nil {
 		return taken{}, err
@@ -142,7 +142,7 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 	now := time.Now()
 	got.asked = asked
 	p.clock.observe(got.now, asked, now)
-	p.leads.Store(got.verb != "standby")
+	p.standsBy.Store(got.verb == "standby")
 	p.lineNext = got.verb == "task"
 	p.more = p.lineNext || p.more && q.look != 0
 	p.askAt = now.Add(p.waitOf(got))
