@@ -175,6 +175,7 @@ type Pacer struct {
 	close    sync.Once
 	woken    chan struct{}
 	standsBy atomic.Bool  // the last answer said that another worker looks out
+	spared   atomic.Bool  // the last beat said that another worker reaps
 	heard    atomic.Int64 // when the lookout said last that it goes on, in ns since the clock's base
 
 	mu    sync.Mutex
@@ -212,7 +213,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 }
 
 // Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for
-// being woken and sweeps the claims.
+// being woken and sweeps the claims. What is enough for the fleet to do once the worker does that reaps.
 func (p *Pacer) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -272,15 +273,16 @@ func (p *Pacer) hear(m *redis.Message) {
 	}
 }
 
-// sweep makes one pass over the claims, after it made sure of the shards, of the rates and of the pages that wait for a token.
+// sweep sees to the pages that wait for a token, which other workers may not have. Where no other worker reaps it makes sure of the
+// shards and of the rates, and makes one pass over the claims.
 func (p *Pacer) sweep(ctx context.Context) error {
+	if err := p.ReleaseTokens(ctx); err != nil || p.spared.Load() {
+		return err
+	}
 	if err := p.restoreShards(ctx); err != nil {
 		return err
 	}
 	if err := p.restoreRates(ctx); err != nil {
-		return err
-	}
-	if err := p.ReleaseTokens(ctx); err != nil {
 		return err
 	}
 	cursor := "0"
