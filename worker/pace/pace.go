@@ -93,7 +93,7 @@ type Config struct {
 	FirstPause, LongestPause time.Duration
 	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job of a plain asynq client that comes to
 	// an idle fleet waits to be noticed, and any job if the word of its producer is lost. A worker that asks for the fleet and is
-	// killed is waited for half a second longer than that. Default 100 ms.
+	// killed is waited for half a second longer than that. Default 200 ms.
 	Poll time.Duration
 	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
 	Steady bool
@@ -106,7 +106,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
-	set(&c.Poll, 100*time.Millisecond)
+	set(&c.Poll, 200*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
