@@ -17,6 +17,7 @@ import (
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/rediskeys"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -76,13 +77,11 @@ func addFields(t *testing.T, held map[string]float64, fields map[string]string) 
 		switch {
 		case slices.Contains(ourFields, name):
 		case name == "msg":
-			m, err := readMessage([]byte(value))
+			m, err := taskmsg.Read(value)
 			require.NoError(t, err)
-			for n, number := range m.numbers {
-				held["msg number "+string(rune('a'+n))] = float64(number)
-			}
-			for n, text := range m.texts {
-				held["msg text "+string(rune('a'+n))+" "+text] = 0
+			for f := taskmsg.Type; f <= taskmsg.Headers; f++ {
+				held[fmt.Sprintf("msg number %d", f)] = float64(m.Number(f))
+				held[fmt.Sprintf("msg text %d %s", f, m.Text(f))] = 0
 			}
 		default:
 			held[name+"="+value] = 0
