@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -191,6 +192,20 @@ func TestJobsOfAllShardsAreFoundAndCancelled(t *testing.T) {
 		n, err = p.CancelBroadcast(bg, "sale", "")
 		require.NoError(t, err)
 		assert.Equal(t, producer.CancelCount{Cancelled: 7}, n)
+	})
+}
+
+func TestAJobOfAnyShardRunsNow(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		setShards(t, rdb, 4)
+		p := newProducer(t, rdb)
+		for page, id := range spreadJobs(t, p) {
+			k := rediskeys.Keys{Queue: shards(4).QueueOf(page)}
+			require.NoError(t, asynq.NewInspectorFromRedisClient(rdb).ArchiveTask(k.Queue, id))
+			require.NoError(t, p.RunNow(bg, id))
+			assert.Contains(t, rdb.LRange(bg, k.Pending(), 0, -1).Val(), id)
+		}
+		assert.ErrorContains(t, p.RunNow(bg, "nothing"), "run job nothing: ")
 	})
 }
 
