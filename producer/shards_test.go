@@ -243,6 +243,40 @@ func TestOutcomesOfAllShardsAreReadTogether(t *testing.T) {
 	})
 }
 
+func TestAGapInAShardIsReadOver(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		setShards(t, rdb, 4)
+		p := newProducer(t, rdb)
+		cancelAll(t, p)
+		last, err := p.LastOutcomeID(bg)
+		require.NoError(t, err)
+		want := cancelAll(t, p)
+		for _, queue := range shards(4).Queues() {
+			stream := rediskeys.Keys{Queue: queue}.Stream()
+			require.NoError(t, rdb.XTrimMaxLen(bg, stream, rdb.XLen(bg, stream).Val()/2).Err())
+			old, err := rdb.XRangeN(bg, stream, "-", "+", 1).Result()
+			require.NoError(t, err)
+			require.NoError(t, rdb.XDel(bg, stream, old[0].ID).Err())
+		}
+		var got []string
+		gaps := 0
+		for range want {
+			records, err := p.ReadOutcomes(bg, last, 1, 0)
+			require.NoError(t, err)
+			for _, r := range records {
+				if r.Gap != nil {
+					gaps++
+					continue
+				}
+				got, last = append(got, r.Outcome.JobID), r.ID
+			}
+		}
+		assert.Subset(t, want, got)
+		assert.Len(t, got, len(want)-4, "the oldest of each shard is gone")
+		assert.GreaterOrEqual(t, gaps, 4)
+	})
+}
+
 // cancelAll leaves a record of a job of each of 8 pages.
 func cancelAll(t *testing.T, p *producer.Producer) []string {
 	var ids []string
