@@ -243,9 +243,11 @@ func (p *Pacer) Run(ctx context.Context) {
 
 // sweep makes one pass over the claims, after it made sure of the shards, of the rates and of the pages that wait for a token.
 func (p *Pacer) sweep(ctx context.Context) error {
-	if err := p.restoreShards(ctx); err != nil {
-		return err
-	}
+	// The shards may have to wait for a person; the rest need not.
+	return errors.Join(p.restoreShards(ctx), p.sweepQueue(ctx))
+}
+
+func (p *Pacer) sweepQueue(ctx context.Context) error {
 	if err := p.restoreRates(ctx); err != nil {
 		return err
 	}
