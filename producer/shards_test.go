@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -194,6 +195,20 @@ func TestJobsOfAllShardsAreFoundAndCancelled(t *testing.T) {
 	})
 }
 
+func TestAJobOfAnyShardRunsNow(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		setShards(t, rdb, 4)
+		p := newProducer(t, rdb)
+		for page, id := range spreadJobs(t, p) {
+			k := rediskeys.Keys{Queue: shards(4).QueueOf(page)}
+			require.NoError(t, asynq.NewInspectorFromRedisClient(rdb).ArchiveTask(k.Queue, id))
+			require.NoError(t, p.RunNow(bg, id))
+			assert.Contains(t, rdb.LRange(bg, k.Pending(), 0, -1).Val(), id)
+		}
+		assert.ErrorContains(t, p.RunNow(bg, "nothing"), "run job nothing: ")
+	})
+}
+
 func TestOutcomesOfAllShardsAreReadTogether(t *testing.T) {
 	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
 		setShards(t, rdb, 4)
@@ -225,6 +240,40 @@ func TestOutcomesOfAllShardsAreReadTogether(t *testing.T) {
 
 		followed := follow(t, p, producer.Follow{Group: "g", Consumer: "a"}, 16)
 		assert.Len(t, followed, 16)
+	})
+}
+
+func TestAGapInAShardIsReadOver(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		setShards(t, rdb, 4)
+		p := newProducer(t, rdb)
+		cancelAll(t, p)
+		last, err := p.LastOutcomeID(bg)
+		require.NoError(t, err)
+		want := cancelAll(t, p)
+		for _, queue := range shards(4).Queues() {
+			stream := rediskeys.Keys{Queue: queue}.Stream()
+			require.NoError(t, rdb.XTrimMaxLen(bg, stream, rdb.XLen(bg, stream).Val()/2).Err())
+			old, err := rdb.XRangeN(bg, stream, "-", "+", 1).Result()
+			require.NoError(t, err)
+			require.NoError(t, rdb.XDel(bg, stream, old[0].ID).Err())
+		}
+		var got []string
+		gaps := 0
+		for range want {
+			records, err := p.ReadOutcomes(bg, last, 1, 0)
+			require.NoError(t, err)
+			for _, r := range records {
+				if r.Gap != nil {
+					gaps++
+					continue
+				}
+				got, last = append(got, r.Outcome.JobID), r.ID
+			}
+		}
+		assert.Subset(t, want, got)
+		assert.Len(t, got, len(want)-4, "the oldest of each shard is gone")
+		assert.GreaterOrEqual(t, gaps, 4)
 	})
 }
 

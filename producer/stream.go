@@ -103,7 +103,7 @@ func (sp *spread) readOutcomes(ctx context.Context, from []string, count int) ([
 		}
 	}
 	var records []Record
-	for len(records) < count {
+	for entries := 0; entries < count; { // gaps beside them, as from one stream: behind a gap alone nobody could read on
 		first := -1
 		for i, of := range waiting {
 			if len(of) > 0 && (first < 0 || of[0].before(waiting[first][0])) {
@@ -118,6 +118,7 @@ func (sp *spread) readOutcomes(ctx context.Context, from []string, count int) ([
 		if r.ID != "" {
 			at[first] = r.ID
 			r.ID = strings.Join(at, ",")
+			entries++
 		}
 		records = append(records, r)
 	}

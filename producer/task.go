@@ -158,8 +158,12 @@ func readResult(result string, payload []byte) *Outcome {
 // RunNow puts a job that waits for its next try, or that a person archived before it ended, at the head of its line, as asynq's own
 // "run" does. The error says so if the job is in another state. ctx bounds the wait for Redis.
 func (p *Producer) RunNow(ctx context.Context, id string) error {
-	_, err := within(ctx, false, func() (struct{}, error) { // asynq takes no context here
-		return struct{}{}, asynq.NewInspectorFromRedisClient(p.rdb).RunTask(p.cfg.Queue, id)
+	s, err := p.holder(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = within(ctx, false, func() (struct{}, error) { // asynq takes no context here
+		return struct{}{}, asynq.NewInspectorFromRedisClient(s.rdb).RunTask(s.keys.Queue, id)
 	})
 	if err != nil {
 		return fmt.Errorf("run job %s: %w", id, err)

@@ -57,8 +57,12 @@ func (b *batcher) SendRaw(ctx context.Context, page sendapi.Page, body json.RawM
 		return b.next.SendRaw(ctx, page, body)
 	}
 	g, i := b.join(ctx, page, body, req.Recipient.Address())
-	if g == nil {
+	switch {
+	case g == nil:
 		return b.next.SendRaw(ctx, page, body)
+	case i == 0: // here, and not on a goroutine of its own, where a panic would end the process
+		time.Sleep(batchGather)
+		b.leave(page, g)
 	}
 	<-g.done
 	if g.err != nil {
@@ -67,7 +71,8 @@ func (b *batcher) SendRaw(ctx context.Context, page sendapi.Page, body json.RawM
 	return g.results[i].Response, g.results[i].Err
 }
 
-// join adds a send to the page's next call, and says at which place. It returns nil if the recipient has one there.
+// join adds a send to the page's next call, and says at which place: the first one makes the call. It returns nil if the recipient
+// has one there.
 func (b *batcher) join(ctx context.Context, page sendapi.Page, body json.RawMessage, to string) (*gathering, int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,7 +81,6 @@ func (b *batcher) join(ctx context.Context, page sendapi.Page, body json.RawMess
 	case g == nil:
 		g = &gathering{ctx: ctx, to: map[string]bool{}, done: make(chan struct{})}
 		b.open[page] = g
-		time.AfterFunc(batchGather, func() { b.leave(page, g) })
 	case g.to[to]:
 		return nil, 0
 	default:
@@ -100,10 +104,11 @@ func (b *batcher) leave(page sendapi.Page, g *gathering) {
 	}
 	b.mu.Unlock()
 	defer close(g.done)
+	g.err = &sendapi.Error{Kind: sendapi.KindUnknownOutcome, Message: "the worker panicked"} // unless the call returns
 	if len(g.sends) > 1 {
 		g.results, g.err = b.next.Batch(g.ctx, page, g.sends)
 		return
 	}
 	resp, err := b.next.SendRaw(g.ctx, page, g.sends[0].Body)
-	g.results = []sendapi.BatchResult{{Response: resp, Err: err}}
+	g.results, g.err = []sendapi.BatchResult{{Response: resp, Err: err}}, nil
 }

@@ -106,6 +106,32 @@ func TestEachSendOfACallHasItsOwnOutcome(t *testing.T) {
 	assert.Zero(t, overtaken(t, textsOnly(f.sandbox.Accepted())))
 }
 
+// panicky is a sender whose first batch panics.
+type panicky struct {
+	together
+	panicked *atomic.Bool
+}
+
+func (s panicky) Batch(ctx context.Context, page sendapi.Page, sends []sendapi.BatchSend) ([]sendapi.BatchResult, error) {
+	if !s.panicked.Swap(true) {
+		panic("the text of a message")
+	}
+	return s.together.Batch(ctx, page, sends)
+}
+
+func TestACallThatPanicsEndsNoWorker(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		const n = 20
+		b.enqueue(n, n)
+		cfg := config(200)
+		cfg.Batch, cfg.Poll = 5, 100*time.Millisecond
+		sender := panicky{together{b.sent, make(chan int, n)}, new(atomic.Bool)}
+		b.send(10*time.Second, cfg, sender)
+		assert.True(t, sender.panicked.Load())
+		assert.Len(t, b.sent.all(), n, "those of the call that panicked are sent again")
+	})
+}
+
 func textsOnly(calls []sandbox.Call) (texts []sandbox.Call) {
 	for _, c := range calls {
 		if !strings.Contains(string(c.Body), "attachment") {

@@ -39,6 +39,8 @@ func inBubble(t *testing.T, test func(b *bubble)) {
 		b := &bubble{t: t, sent: newRecorder(), rdb: redis.NewUniversalClient(&redis.UniversalOptions{
 			Addrs:  []string{"127.0.0.1:6379"},
 			Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() },
+			// Nobody waits for a connection: the timers of those who do are shared, and one of another bubble ends the test.
+			PoolSize: 2000,
 		})}
 		var err error
 		b.producer, err = producer.New(b.rdb, producer.Config{})

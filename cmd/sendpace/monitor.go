@@ -97,7 +97,8 @@ func monitorHandler(cfg *config.Config, rdb redis.UniversalClient, readWrite boo
 	if readWrite {
 		m.Stop, m.Release = source.stop, source.release
 	}
-	if isLoopback(cfg.Monitor.Addr) {
+	// A page that was made to point here knows no login; a proxy on this machine, which speaks TLS, passes its own name on.
+	if isLoopback(cfg.Monitor.Addr) && !cfg.Monitor.HasLogin() {
 		m.Host = func(host string) bool { return isLoopback(withPort(host)) }
 	}
 	return monitor.New(m), nil

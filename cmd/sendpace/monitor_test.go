@@ -99,6 +99,24 @@ func TestWhomTheMonitorAnswers(t *testing.T) {
 	}
 }
 
+// Behind a proxy on the same machine, as TLS needs one, the name is the proxy's.
+func TestTheMonitorWithALoginAnswersToTheNameOfAProxy(t *testing.T) {
+	t.Parallel()
+	_, rdb := startRedis(t)
+	cfg := config.Default()
+	cfg.Monitor.Token = config.NewSecret("0123456789abcdef")
+	handler, err := monitorHandler(cfg, rdb, false)
+	require.NoError(t, err)
+	for token, want := range map[string]int{"0123456789abcdef": 200, "another": 401} {
+		req := httptest.NewRequestWithContext(context.Background(), "GET", "/api/fleet", nil)
+		req.Host = "monitor.example"
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp := httptest.NewRecorder()
+		handler.ServeHTTP(resp, req)
+		assert.Equal(t, want, resp.Code, resp.Body)
+	}
+}
+
 func TestWhatIsShownIsJSON(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

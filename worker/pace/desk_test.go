@@ -158,6 +158,13 @@ func (d *desk) outcomes() []producer.Outcome {
 	return all
 }
 
+// knowsTheTime makes the desk know Redis's clock from one reply alone, which took so long.
+func (d *desk) knowsTheTime(server int64, took time.Duration) {
+	now := time.Now()
+	d.clock = newClock(now)
+	d.clock.observe(server, now, now.Add(took))
+}
+
 // lose puts a job back as reap does with one of a dead worker.
 func (d *desk) lose(id string) {
 	d.t.Helper()

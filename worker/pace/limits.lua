@@ -206,7 +206,7 @@ end
 -- spaces the recipient's conversation. It returns the number of the slot among those of its ten seconds.
 local function charge(prefix, page, v, names, slot, now, id)
   for _, name in ipairs(names) do v.last[name] = slot end
-  local span = math.floor(slot / 1e7)
+  local span = math.max(v.span, math.floor(slot / 1e7)) -- one limit's slot may lie before another one's
   if span ~= v.span then
     v.before = span == v.span + 1 and v.count or 0
     v.span, v.count = span, 0

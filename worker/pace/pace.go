@@ -279,9 +279,11 @@ func (p *Pacer) sweep(ctx context.Context) error {
 	if err := p.ReleaseTokens(ctx); err != nil || p.spared.Load() {
 		return err
 	}
-	if err := p.restoreShards(ctx); err != nil {
-		return err
-	}
+	// The shards may have to wait for a person; the rest need not.
+	return errors.Join(p.restoreShards(ctx), p.sweepQueue(ctx))
+}
+
+func (p *Pacer) sweepQueue(ctx context.Context) error {
 	if err := p.restoreRates(ctx); err != nil {
 		return err
 	}

@@ -442,6 +442,7 @@ func TestASweepForgetsNoSpacingThatALateMessageBegins(t *testing.T) {
 	d := newClockedDesk(t, Config{Lead: 10 * time.Millisecond}, Rates{Page: 1000, Bulk: 1000, Media: 1000, Thread: 100 * time.Millisecond})
 	first, second := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 	h := d.takeJob(first)
+	d.knowsTheTime(h.slot, 0)
 	d.after(150 * time.Millisecond)
 	require.NoError(t, d.sweep(ctx))
 	require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+150_000)))

@@ -34,6 +34,9 @@ var kinds = map[string]func() any{
 	"v1 Service":                             func() any { return &corev1.Service{} },
 }
 
+// gatewayGrace is how long the gateway gives calls in hand, in seconds.
+const gatewayGrace = 10
+
 // objects reads every manifest, and refuses fields that its kind does not have. The key is "<kind> <name>".
 func objects(t *testing.T) map[string]any {
 	t.Helper()
@@ -141,6 +144,10 @@ func TestTheManifestsFitTheConfiguration(t *testing.T) {
 	assert.Greater(t, time.Duration(*worker.Spec.Template.Spec.TerminationGracePeriodSeconds)*time.Second, drain+5*time.Second)
 	assert.Equal(t, map[string]string{"metrics": s.Worker.HTTPAddr}, ports(worker))
 	assert.Equal(t, map[string]string{"http": s.Gateway.Addr, "metrics": s.Gateway.MetricsAddr}, ports(gateway))
+	pod := gateway.Spec.Template.Spec
+	leaves := pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds
+	assert.Positive(t, leaves, "no call is refused while the Service still sends some")
+	assert.Greater(t, *pod.TerminationGracePeriodSeconds, leaves+gatewayGrace)
 	secret := at[*corev1.Secret](t, all, "Secret sendpace")
 	files := []string{s.Redis.PasswordFile, s.Redis.CAFile}
 	for _, p := range s.Pages {
@@ -201,9 +208,11 @@ func TestCompose(t *testing.T) {
 		for _, p := range s.Ports {
 			assert.Equal(t, "127.0.0.1", p.HostIP, "%s is for this machine alone", name)
 		}
+		assert.Equal(t, "unless-stopped", s.Restart, "%s is there again after the machine, as the others are", name)
 	}
 	var inside settings
 	require.NoError(t, yaml.Unmarshal([]byte(project.Configs["sendpace"].Content), &inside))
 	assert.Equal(t, "0.0.0.0:9100", inside.Worker.HTTPAddr, "where Prometheus and the health check look")
 	assert.Greater(t, time.Duration(*project.Services["worker"].StopGracePeriod), 90*time.Second, "the default of worker.shutdown_timeout")
+	assert.Greater(t, time.Duration(*project.Services["gateway"].StopGracePeriod), gatewayGrace*time.Second)
 }
