@@ -95,8 +95,20 @@ func TestStatusSaysThatNothingCanBeSent(t *testing.T) {
 	assert.Contains(t, textOf(&pace.Status{Scheduled: 1}), note)
 	assert.NotContains(t, textOf(&pace.Status{}), note, "there is nothing to do")
 	assert.NotContains(t, textOf(&pace.Status{Scheduled: 1, Workers: make([]pace.WorkerInfo, 1)}), note)
-	assert.Regexp(t, `(?s)1001 .* halted\n.*all pages: the queue is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor\n$`,
+	assert.Regexp(t, `(?s)1001 .* halted\n.*all pages: the queue is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor --read-write, under Jobs\n$`,
 		textOf(&pace.Status{Pages: []pace.PageStatus{{ID: "1001"}}, Halted: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC)}))
+}
+
+func TestAShardThatIsPausedInAsynqStopsItsPagesAlone(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC)
+	s := &pace.Status{Workers: make([]pace.WorkerInfo, 1), Pages: []pace.PageStatus{
+		{ID: "1001", Queue: "messenger-1of2", Halted: since}, {ID: "1002", Queue: "messenger-0of2"}, {ID: "1003", Queue: "messenger-1of2", Halted: since},
+	}}
+	assert.Regexp(t, `(?s)1001 .* halted\n1002 .* sending\n1003 .* halted\n.*\n`+
+		`2 pages of the queue messenger-1of2: it is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor --read-write, under Jobs\n$`, textOf(s))
+	assert.NotContains(t, textOf(s), "page release", "that would change nothing")
+	assert.Regexp(t, `1001  halted .* the queue messenger-1of2 is paused in asynq\n1002 +sending .*  -\n`, render(pageTable(s)))
 }
 
 func TestSpans(t *testing.T) {
