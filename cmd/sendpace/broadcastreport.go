@@ -104,9 +104,10 @@ func broadcastCounts(s *broadcast.Status) []namedCount {
 func (a *app) broadcastListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Show all broadcasts, the newest first",
-		Long:  "list shows the broadcasts that go on, and those that ended within the last 90 days.",
+		Use:     "list",
+		Short:   "Show all broadcasts, the newest first",
+		Long:    "list shows the broadcasts that go on, and those that ended within the last 90 days.",
+		Example: "  sendpace broadcast list\n  sendpace broadcast list --json | jq -r 'select(.state == \"paused\").name'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				list, err := c.List(ctx)

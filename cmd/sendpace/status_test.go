@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -146,4 +150,23 @@ func TestStatusWatchesUntilItIsStopped(t *testing.T) {
 	assert.Equal(t, 0, p.stop())
 	assert.Empty(t, p.err.String())
 	assert.NotContains(t, p.out.String(), "\x1b", "no terminal, no cursor movements")
+}
+
+func TestStatusWatchTellsOnceThatRedisIsAway(t *testing.T) {
+	t.Parallel()
+	answers := []error{nil, errors.New("EOF"), errors.New("EOF"), nil}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, said := newOutput(), newOutput()
+	w := watcher{app: &app{stdout: out, stderr: said}, read: func(context.Context) (*fleetView, error) {
+		if len(answers) == 0 {
+			cancel()
+			return nil, ctx.Err()
+		}
+		err := answers[0]
+		answers = answers[1:]
+		return &fleetView{Status: &pace.Status{}}, err
+	}}
+	synctest.Test(t, func(t *testing.T) { require.NoError(t, w.watch(ctx)) })
+	assert.Equal(t, "sendpace: waiting for Redis: EOF\nsendpace: Redis answers again\n", said.String())
+	assert.Equal(t, 2, strings.Count(out.String(), "in hand 0"))
 }

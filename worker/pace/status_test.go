@@ -63,6 +63,16 @@ func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 	})
 }
 
+func TestARateIsReadBackAsPreciseAsItsInterval(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{300, 50, 29.9, 0.9, 750.0 / 3600, 1.0 / 86400} {
+		assert.InEpsilon(t, rate, rateOf(interval(rate, 0.005), 0.005), 5e-4)
+	}
+	assert.InDelta(t, 750, 3600*rateOf(interval(750.0/3600, 0.005), 0.005), 0.1, "an hour")
+	assert.Equal(t, 0.9, rateOf(interval(0.9, 0.005), 0.005))
+	assert.Equal(t, 300.0, rateOf(interval(300, 0.005), 0.005))
+}
+
 func TestStatusOfTheFleet(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {
