@@ -28,6 +28,8 @@ func (a *app) broadcastStatusCommand() *cobra.Command {
 		Short:   "Show how far a broadcast is, how fast it goes, and when it will be done",
 		Example: "  sendpace broadcast status spring-sale",
 		Args:    oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				s, err := c.Status(ctx, args[0])
@@ -152,6 +154,8 @@ func (a *app) broadcastReportCommand() *cobra.Command {
 		Example: "  sendpace broadcast report spring-sale\n" +
 			"  sendpace broadcast report spring-sale --html spring-sale.html",
 		Args: oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				r, err := c.Report(ctx, args[0])

@@ -340,7 +340,8 @@ func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, s
 // stillness says why something does not send, and what to do about it.
 func stillness(who, scope string, p *pace.PauseStatus) string {
 	if p.Hold {
-		return fmt.Sprintf("%s: on hold since %s: %s\n  %s", who, p.Since.UTC().Format("2006-01-02 15:04 MST"), oneLine(p.Text), endOfHold(scope, p))
+		since := p.Since.UTC().Format("2006-01-02 15:04 MST")
+		return fmt.Sprintf("%s: on hold since %s: %s\n  %s", who, since, oneLine(p.Text), endOfHold(scope, p))
 	}
 	return fmt.Sprintf("%s: paused for another %s: %s", who, span(p.Left), oneLine(p.Text))
 }

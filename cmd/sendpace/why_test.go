@@ -303,6 +303,10 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 			producer.JobInfo{State: producer.StateRetrying, Attempts: 2, LastError: "code 2", At: nine.Add(time.Minute)}, pace.Stand{},
 			"job x: retrying\n\nit failed 2 times, and waits to be tried again: code 2\n  until   2026-11-24 09:01:00 UTC, in 1m\n  change  wait; sendpace job retry x sends it now, and job cancel gives it up\n",
 		},
+		"retry without an attempt": {
+			producer.JobInfo{State: producer.StateRetrying, LastError: "a later version is needed", At: nine.Add(time.Minute)}, pace.Stand{},
+			"job x: retrying\n\nit waits to be tried again, which counts as no attempt: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
+		},
 		"failed": {
 			producer.JobInfo{State: producer.StateEnded, Outcome: failed}, pace.Stand{},
 			"job x: it has ended: failed\n\nnot reachable\n  since   2026-11-24 08:00:00 UTC, 1h ago\n  change  sendpace dead replay x\n",

@@ -20,7 +20,7 @@ func (a *app) whyJobCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "job ID",
 		Short: "Say what holds a job back, or how it ended",
-		Long: "job says what a job waits for: all that holds back its page, an earlier message to the same person, the spacing of their\n" +
+		Long: "job says what a job waits for: all that holds back its page, another message to the same person, the spacing of their\n" +
 			"conversation, its time or its next try, and how many are before it; until when, and what to type.",
 		Example: "  sendpace why job 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1",
 		Args:    oneJob,
@@ -96,7 +96,7 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 		})
 	case producer.StateRetrying:
 		w.Obstacles = append(w.Obstacles, obstacle{
-			What:  fmt.Sprintf("it failed %s, and waits to be tried again: %s", times(i.Attempts), oneLine(i.LastError)),
+			What:  triedText(i) + ": " + oneLine(i.LastError),
 			Until: i.At, Stops: true, Change: "wait; sendpace job retry " + i.ID + " sends it now, and job cancel gives it up",
 		})
 	case producer.StateInHand:
@@ -120,8 +120,8 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 	return w
 }
 
-// expected is when the turn of a job comes that waits in a line, with what stops or slows its page and what holds back the job alone;
-// zero if that is not known.
+// expected is when the turn of a job comes that waits in a line, with what stops or slows its page and what holds back the job
+// alone; zero if that is not known.
 func expected(s *pace.Status, v pageView, i producer.JobInfo, page, own []obstacle) time.Time {
 	lasts := func(c obstacle) bool { return c.Stops && c.Until.IsZero() }
 	if i.ETA.IsZero() || slices.ContainsFunc(page, lasts) {
@@ -142,6 +142,14 @@ func expected(s *pace.Status, v pageView, i producer.JobInfo, page, own []obstac
 		}
 	}
 	return due
+}
+
+// triedText tells how often a job failed that waits for its next try. What is not the message's fault counts as no try.
+func triedText(i producer.JobInfo) string {
+	if i.Attempts == 0 {
+		return "it waits to be tried again, which counts as no attempt"
+	}
+	return "it failed " + times(i.Attempts) + ", and waits to be tried again"
 }
 
 func times(n int) string {
