@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -168,7 +167,7 @@ func notesView(s *pace.Status) []monitor.Note {
 		})
 	}
 	for _, text := range shardNotes(s) {
-		notes = append(notes, monitor.Note{Text: strings.ToUpper(text[:1]) + text[1:], Bad: true})
+		notes = append(notes, monitor.Note{Text: text + ". Resume it under Jobs.", Bad: true})
 	}
 	for _, text := range scopeNotes("All pages", pace.App, nil, s.AppUsage, s.AppBudget, s.AppSpent) {
 		notes = append(notes, monitor.Note{Text: text})

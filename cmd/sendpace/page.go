@@ -111,14 +111,14 @@ func (v pageView) waiting() (n int64, until string) {
 	if !known {
 		return n, "-"
 	}
-	return n, span(max(longest, v.sharedETA()))
+	return n, span(max(longest, v.sharedETA(v.Lines)))
 }
 
-// sharedETA is how long the lines take that share the pace of the bulk lane, from when the first of them may send.
-func (v pageView) sharedETA() time.Duration {
+// sharedETA is how long those of the lines take that share the pace of the bulk lane, from when the first of them may send.
+func (v pageView) sharedETA(lines []pace.LineStatus) time.Duration {
 	var sum time.Duration
 	wait := time.Duration(math.MaxInt64)
-	for _, l := range v.Lines {
+	for _, l := range lines {
 		if l.Lane == producer.LaneBulk && l.Side == "" {
 			alone := time.Duration(float64(l.Waiting) / l.Rate * float64(time.Second))
 			sum, wait = sum+alone, min(wait, max(0, l.ETA-v.Slowed(alone, v.at)))

@@ -211,7 +211,9 @@ func statusNotes(s *pace.Status) []string {
 	if !s.Halted.IsZero() {
 		notes = append(notes, "all pages: the queue is paused in asynq since "+stamp(s.Halted)+" UTC\n  "+resumeQueue)
 	}
-	notes = append(notes, shardNotes(s)...)
+	for _, note := range shardNotes(s) {
+		notes = append(notes, note+"\n  "+resumeQueue)
+	}
 	notes = append(notes, scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)...)
 	for _, p := range s.Pages {
 		notes = append(notes, scopeNotes("page "+p.ID, p.ID, p.Pause, p.Usage, p.Configured.Budget, p.Spent)...)
@@ -239,8 +241,8 @@ func shardNotes(s *pace.Status) []string {
 	}
 	var notes []string
 	for _, queue := range slices.Sorted(maps.Keys(pages)) {
-		notes = append(notes, fmt.Sprintf("%s of the queue %s: it is paused in asynq since %s UTC\n  %s",
-			plural(pages[queue], "page"), queue, stamp(since[queue]), resumeQueue))
+		notes = append(notes, fmt.Sprintf("%s of the queue %s: it is paused in asynq since %s UTC",
+			plural(pages[queue], "page"), queue, stamp(since[queue])))
 	}
 	return notes
 }

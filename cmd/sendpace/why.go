@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func pageObstacles(s *pace.Status, v pageView, known mailings) []obstacle {
 		if c, ok := broadcastObstacle(s, l, known[l.Broadcast]); ok {
 			c.What = fmt.Sprintf("%s: %d wait, ", laneName(l), l.Waiting) + c.What
 			obstacles = append(obstacles, c)
-			if c.Stops {
+			if c.Stops || l.Limit == "broadcast" {
 				continue
 			}
 		}
@@ -249,7 +250,7 @@ func stageObstacles(p pace.PageStatus) []obstacle {
 	return nil
 }
 
-// broadcastObstacle is what a broadcast does to its line, apart from a pace of its own. ok is false if that is nothing, and where
+// broadcastObstacle is what a broadcast does to its line. ok is false if that is nothing, and where
 // there is no broadcast.
 func broadcastObstacle(s *pace.Status, l pace.LineStatus, b *broadcast.Status) (c obstacle, ok bool) {
 	switch {
@@ -270,6 +271,9 @@ func broadcastObstacle(s *pace.Status, l pace.LineStatus, b *broadcast.Status) (
 	case b.State == broadcast.StateTesting:
 		c.What = fmt.Sprintf("and the broadcast's test share of %d people goes first", b.Test)
 		c.Change = "wait: the others follow by themselves, unless too many of it fail; sendpace broadcast status " + l.Broadcast
+	case l.Limit == "broadcast":
+		c.What, c.Until = "and the broadcast keeps to a pace of its own", l.Next
+		c.Change = "wait: it is as slow as its --finish-by allows"
 	default:
 		return c, false
 	}
@@ -298,7 +302,7 @@ func lineObstacle(s *pace.Status, v pageView, l pace.LineStatus) (c obstacle, ok
 			c.What += ", the next for another " + span(wait)
 		}
 		if l.ETA >= 0 {
-			c.Until = s.At.Add(l.ETA)
+			c.Until = s.At.Add(max(l.ETA, v.sharedETA(linesThatWaitAs(v, l))))
 		}
 	case "thread":
 		c.What = fmt.Sprintf("%s for the spacing of their conversations, %v", waits, v.Configured.Thread)
@@ -336,6 +340,14 @@ func rateName(limit string, rates pace.Rates) string {
 		return fmt.Sprintf("the rate of private replies, %.3g an hour", 3600*rates.Replies)
 	}
 	return "the page's rate of " + configured(rates.Page)
+}
+
+// linesThatWaitAs are the lines that share a line's rate now. A broadcast that is paused, or whose time has not come, takes no part.
+func linesThatWaitAs(v pageView, l pace.LineStatus) []pace.LineStatus {
+	if l.Limit != "bulk" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.Lines), func(other pace.LineStatus) bool { return other.Limit != l.Limit })
 }
 
 // begun is since when the first job of a line has been waiting; zero if that is not known.

@@ -151,6 +151,12 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 			},
 			"bulk @sale: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
 		},
+		"broadcast with a pace of its own": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
+				l.Broadcast, l.Limit, l.Next = "slow", "broadcast", soon
+			},
+			"bulk @slow: 5 wait, and the broadcast keeps to a pace of its own\n" + soonText + "  change  wait: it is as slow as its --finish-by allows\n",
+		},
 		"broadcast with a window": {
 			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
 				l.Broadcast, l.Limit, l.Next = "sale", "broadcast", soon
@@ -168,12 +174,25 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		s := fleetAtNine(tt.change)
 		v, err := findPage(s, "1001")
 		require.NoError(t, err)
-		got := whyPage(s, v, mailings{"mail": mail})
+		got := whyPage(s, v, mailings{"mail": mail, "slow": {State: broadcast.StateRunning}})
 		assert.Contains(t, got.text(nine), tt.want, name)
 		if name != "nothing waits" {
 			assert.Len(t, got.Obstacles, 1, "%s: that, and nothing else: %v", name, got.Obstacles)
 		}
 	}
+}
+
+func TestLinesThatShareARateWaitForAllOfThem(t *testing.T) {
+	t.Parallel()
+	s := fleetAtNine(limited("bulk", nine))
+	s.Lines = append(s.Lines,
+		pace.LineStatus{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "a", Waiting: 9, Rate: 0.9, ETA: 10 * time.Second, Limit: "bulk"},
+		pace.LineStatus{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "b", Waiting: 9, Rate: 0.9, ETA: -1, Limit: "broadcast"})
+	v, err := findPage(s, "1001")
+	require.NoError(t, err)
+	got := whyPage(s, v, nil).text(nine)
+	assert.Contains(t, got, "bulk: 5 wait for the bulk rate of 0.9/s\n  until   2026-11-24 09:00:15 UTC, in 16s\n", "14 jobs")
+	assert.Contains(t, got, "bulk @a: 9 wait for the bulk rate of 0.9/s\n  until   2026-11-24 09:00:15 UTC, in 16s\n")
 }
 
 func TestWhyPageTellsWhatABroadcastWaitsFor(t *testing.T) {
