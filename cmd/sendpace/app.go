@@ -167,7 +167,7 @@ func (a *app) finish(err error) int {
 	}
 	a.say("%s", err)
 	var advice *hinted
-	if errors.As(err, &advice) {
+	if errors.As(err, &advice) && advice.hint != "" {
 		fmt.Fprintf(a.stderr, "  %s\n", advice.hint)
 	}
 	var badConfig *config.Error

@@ -35,6 +35,9 @@ func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.Un
 	}
 	rdb := redis.NewUniversalClient(redisOptions(cfg, address))
 	if err := ping(ctx, rdb); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, errors.Join(errInterrupted, rdb.Close())
+		}
 		return nil, nil, failure(redisHint(err, address), "Redis at %s does not answer%w", address, errors.Join(err, rdb.Close()))
 	}
 	if len(tweaks) == 0 {
@@ -51,6 +54,9 @@ func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.Un
 	rdb = redis.NewUniversalClient(opts)
 	return rdb, rdb.Close, nil
 }
+
+// errInterrupted is for a Ctrl-C before anything was done.
+var errInterrupted = errors.New("interrupted; nothing was done")
 
 func ping(ctx context.Context, rdb redis.UniversalClient) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)

@@ -157,6 +157,19 @@ func TestWhyRedisDoesNotAnswer(t *testing.T) {
 	}
 }
 
+func TestCtrlCWhileRedisIsSilent(t *testing.T) {
+	t.Parallel()
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, mute.Close()) })
+	p := start(t, nil, nil, "status", "--redis", "redis://"+mute.Addr().String())
+	conn, err := mute.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
+	assert.Equal(t, 1, p.stop())
+	assert.Equal(t, "sendpace: interrupted; nothing was done\n", p.err.String())
+}
+
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	cfg, _, err := config.Load(config.Source{})
