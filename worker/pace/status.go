@@ -315,10 +315,10 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 func (p PageStatus) Slowed(d time.Duration, now time.Time) time.Duration {
 	const start, climb = 0.25, time.Minute // see limits.lua
 	share, left := float64(p.Percent)/100, time.Duration(0)
-	switch {
-	case p.Stage == "probe":
+	switch p.Stage {
+	case "probe":
 		share, left = start, climb
-	case p.Stage == "climb":
+	case "climb":
 		left = max(0, p.StageEnd.Sub(now))
 	}
 	if share <= 0 || share >= 1 {

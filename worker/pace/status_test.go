@@ -123,7 +123,6 @@ func TestNothingIsExpectedOfAFleetWithoutWorkers(t *testing.T) {
 func TestETAReckonsWithTheStageAndUsage(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	in := func(d time.Duration) time.Time { return now.Add(d) }
 	for name, tt := range map[string]struct {
 		page PageStatus
 		at   time.Duration // at the rates
@@ -131,11 +130,11 @@ func TestETAReckonsWithTheStageAndUsage(t *testing.T) {
 	}{
 		"steady":               {PageStatus{Stage: "steady", Percent: 100}, time.Minute, time.Minute},
 		"usage":                {PageStatus{Stage: "steady", Percent: 25}, time.Minute, 4 * time.Minute},
-		"climb, to its end":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: in(40 * time.Second)}, 30 * time.Second, 40 * time.Second},
-		"climb, and more":      {PageStatus{Stage: "climb", Percent: 50, StageEnd: in(40 * time.Second)}, 90 * time.Second, 100 * time.Second},
-		"climb, part of it":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: in(40 * time.Second)}, 12500 * time.Millisecond, 20 * time.Second},
+		"climb, to its end":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 30 * time.Second, 40 * time.Second},
+		"climb, and more":      {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 90 * time.Second, 100 * time.Second},
+		"climb, part of it":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 12500 * time.Millisecond, 20 * time.Second},
 		"probe":                {PageStatus{Stage: "probe", Percent: 100}, time.Minute, 82500 * time.Millisecond},
-		"a climb that is over": {PageStatus{Stage: "climb", Percent: 100, StageEnd: in(-time.Second)}, time.Minute, time.Minute},
+		"a climb that is over": {PageStatus{Stage: "climb", Percent: 100, StageEnd: now.Add(-time.Second)}, time.Minute, time.Minute},
 	} {
 		assert.InDelta(t, tt.want.Seconds(), tt.page.Slowed(tt.at, now).Seconds(), 0.01, name)
 	}
