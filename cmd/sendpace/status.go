@@ -286,6 +286,7 @@ const (
 	statePaused  = "paused"
 	stateHalted  = "halted"
 	stateNobody  = "no worker"
+	stateSpent   = "budget used up"
 	stateSending = "sending"
 )
 
@@ -315,6 +316,8 @@ func pageState(p pace.PageStatus, s *pace.Status) string {
 		return statePaused
 	case len(s.Workers) == 0:
 		return stateNobody
+	case spent(p):
+		return stateSpent
 	case p.Stage == "probe":
 		return "probing"
 	case p.Stage == "climb" && p.Percent < 100:
@@ -324,6 +327,9 @@ func pageState(p pace.PageStatus, s *pace.Status) string {
 	}
 	return stateSending
 }
+
+// spent is true for a page whose sends of 24 hours are used up.
+func spent(p pace.PageStatus) bool { return p.Configured.Budget > 0 && p.Spent >= p.Configured.Budget }
 
 // scopeNotes says what holds up a page, or all of them, and how much of their allowances is used.
 func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, spent int64) (notes []string) {

@@ -64,7 +64,7 @@ page  lane            waiting  oldest   rate    now  usage    ETA  state        
 1004  bulk                  5       -      -  0.0/s      -      -  sending
 1005  -                     0       -   30/s  0.0/s      -      -  climbing, 40 %
 1006  bulk later            1       -  0.9/s  0.0/s      -     1s  probing         probe
-1007  bulk                  1       -  0.9/s  0.0/s   90 %     1s  slowed, 55 %    budget
+1007  bulk                  1       -  0.9/s  0.0/s   90 %     1s  budget used up  budget
 
 waiting 100027   now 5.0/s   in hand 2   to be retried 1   scheduled 4   archived 9
 sent 15   failed 1

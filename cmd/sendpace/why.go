@@ -193,6 +193,11 @@ func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
 	}
 	if p.Pause == nil && s.App == nil {
 		obstacles = append(obstacles, stageObstacles(p)...)
+	} else if spent(p) { // what the lines wait for is the pause
+		obstacles = append(obstacles, obstacle{
+			What:  fmt.Sprintf("the page's %d sends of 24 hours are used up", p.Configured.Budget),
+			Stops: true, Change: "daily_budget of the page in the configuration",
+		})
 	}
 	if t := p.Temporary; t != nil {
 		obstacles = append(obstacles, obstacle{

@@ -70,6 +70,12 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 			},
 			"all pages paused: by hand\n" + sinceText + soonText + "  change  sendpace page resume app\n",
 		},
+		"pause, with the budget used up": {
+			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
+				p.Pause, l.Limit, p.Spent = &pace.PauseStatus{Reason: pause, Left: 90 * time.Second}, "pause", 500
+			},
+			"for longer\n\nthe page's 500 sends of 24 hours are used up\n  change  daily_budget of the page in the configuration\n",
+		},
 		"hold": {
 			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
 				p.Pause, l.Limit = &pace.PauseStatus{Reason: pace.Reason{Text: "expired", Since: since}, Hold: true}, "hold"
@@ -176,7 +182,7 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		require.NoError(t, err)
 		got := whyPage(s, v, mailings{"mail": mail, "slow": {State: broadcast.StateRunning}})
 		assert.Contains(t, got.text(nine), tt.want, name)
-		if name != "nothing waits" {
+		if name != "nothing waits" && name != "pause, with the budget used up" {
 			assert.Len(t, got.Obstacles, 1, "%s: that, and nothing else: %v", name, got.Obstacles)
 		}
 	}
@@ -238,6 +244,12 @@ func TestExpectedReckonsWithWhatStopsAJob(t *testing.T) {
 		s := fleetAtNine(func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {})
 		assert.Equal(t, tt.want, expected(s, tt.v, job, tt.page, tt.own), name)
 	}
+	s := fleetAtNine(limited("budget", later))
+	s.Lines[0].Name = "1001:bulk"
+	v, err := findPage(s, "1001")
+	require.NoError(t, err)
+	job.Line = producer.Line{PageID: "1001", Lane: producer.LaneBulk}
+	assert.Equal(t, later.Add(time.Minute), expected(s, v, job, nil, nil), "from when the budget has room")
 	assert.Zero(t, expected(fleetAtNine(func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {}), steady, producer.JobInfo{}, nil, nil))
 }
 
@@ -346,6 +358,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 				"2 jobs before it in its line, at the bulk rate of 0.9/s\n  until   2026-11-24 09:01:00 UTC, in 1m\n" +
 				"  change  sendpace page rate 1001 --bulk RATE --for 2h\n",
 		},
+		"behind another one": {
+			producer.JobInfo{State: producer.StateWaiting, Place: 1, Line: producer.Line{PageID: "1001", Lane: "realtime"}, ETA: nine}, pace.Stand{Behind: "y"},
+			"job x: waiting; place 1 in line 1001:realtime, expected by 2026-11-24 09:00:09 UTC, in 9s\n\n" +
+				"another message to the same person goes first: job y, waiting\n  until   2026-11-24 09:00:09 UTC, in 9s\n",
+		},
 		"spacing": {
 			producer.JobInfo{State: producer.StateWaiting, Place: 3, Line: producer.Line{PageID: "1001", Lane: "bulk", Side: "later"}, ETA: nine.Add(time.Minute)},
 			pace.Stand{Due: nine.Add(time.Second)},
@@ -354,7 +371,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		},
 	} {
 		tt.info.ID = "x"
-		got := whyJob(s, tt.info, tt.stand, producer.JobInfo{}, nil).text(nine)
+		behind := producer.JobInfo{}
+		if tt.stand.Behind != "" {
+			behind = producer.JobInfo{State: producer.StateWaiting, ETA: nine.Add(9 * time.Second)}
+		}
+		got := whyJob(s, tt.info, tt.stand, behind, nil).text(nine)
 		assert.True(t, len(got) >= len(tt.want) && got[:len(tt.want)] == tt.want, "%s\ngot:  %s\nwant: %s", name, got, tt.want)
 	}
 }

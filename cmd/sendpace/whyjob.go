@@ -136,6 +136,11 @@ func expected(s *pace.Status, v pageView, i producer.JobInfo, page, own []obstac
 	if due.After(begin) {
 		due = begin.Add(v.Slowed(due.Sub(begin), s.At))
 	}
+	for _, l := range v.Lines {
+		if l.Name == i.Line.String() && (l.Limit == "budget" || l.Limit == "app budget") && l.Next.After(s.At) {
+			due = due.Add(l.Next.Sub(s.At))
+		}
+	}
 	for _, c := range slices.Concat(page, own) {
 		if c.Stops && c.Until.After(due) {
 			due = c.Until
@@ -219,6 +224,9 @@ func orderObstacles(stand pace.Stand, behind producer.JobInfo) []obstacle {
 		if behind.State != "" {
 			c.What += ", " + string(behind.State)
 			c.Until = behind.At
+			if c.Until.IsZero() {
+				c.Until = behind.ETA
+			}
 		}
 		obstacles = append(obstacles, c)
 	}
@@ -258,7 +266,7 @@ func jobLineObstacles(s *pace.Status, v pageView, i producer.JobInfo, known mail
 	var obstacles []obstacle
 	for _, l := range v.Lines {
 		c, ok := lineObstacle(s, v, l)
-		if !ok || l.Name != i.Line.String() || l.Limit == "order" {
+		if !ok || l.Name != i.Line.String() || l.Limit == "order" || l.Limit == "thread" {
 			continue
 		}
 		if _, said := broadcastObstacle(s, l, known[l.Broadcast]); said && l.Limit == "broadcast" {

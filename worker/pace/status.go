@@ -78,7 +78,7 @@ type LineStatus struct {
 	Next  time.Time `json:"next,omitzero"`
 	// ETA is how long the line takes to empty if it has its page to itself, and sends all the time, with the time that a temporary rate
 	// has left, and at the pace that the page's stage and usage allow; below zero on a page that is held or halted, of a broadcast that
-	// is paused, and while no worker is alive. Lines that wait for a start or a window take that much longer.
+	// is paused, and while no worker is alive. Lines that wait for a start, a window or a budget take that much longer.
 	ETA time.Duration `json:"eta_ns"`
 }
 
@@ -279,7 +279,7 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 		return l
 	}
 	var left time.Duration
-	if l.Limit == "broadcast" {
+	if l.Limit == "broadcast" || l.Limit == "budget" || l.Limit == "app budget" {
 		left = max(0, l.Next.Sub(s.At))
 	}
 	for _, p := range []*PauseStatus{page.Pause, s.App} {

@@ -120,6 +120,24 @@ func TestNothingIsExpectedOfAFleetWithoutWorkers(t *testing.T) {
 	})
 }
 
+func TestETAReckonsWithABudgetThatIsUsedUp(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		rates := fast
+		rates.Budget = 1
+		d := newDesk(t, addr, Config{}, rates, nil)
+		require.NoError(t, d.Beat(context.Background()))
+		d.enqueue("1", "7", "x")
+		d.enqueue("1", "8", "y")
+		require.Eventually(t, func() bool { return d.next() != "" }, 5*time.Second, time.Millisecond)
+		s, err := ReadStatus(context.Background(), d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, "budget", s.Lines[0].Limit)
+		assert.InDelta(t, s.Lines[0].Next.Sub(s.At).Hours(), s.Lines[0].ETA.Hours(), 0.01)
+		assert.Greater(t, s.Lines[0].ETA, 23*time.Hour)
+	})
+}
+
 func TestETAReckonsWithTheStageAndUsage(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
