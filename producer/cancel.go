@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer/rediskeys"
+	"github.com/sendpace/sendpace/producer/spans"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 const (
@@ -252,7 +254,7 @@ func (c *canceller) note(id string, r CancelResult) {
 type task struct {
 	id     string
 	fields []any // as cancel.lua compares them
-	m      message
+	m      taskmsg.Message
 	job    Job
 	page   string
 	to     string // recipient, as a hash; empty if it is not known
@@ -290,8 +292,8 @@ func (s *shard) readTasks(ctx context.Context, ids []string) ([]task, error) {
 // newTask reads what there is. What is no job of ours can be cancelled too: its line tells the page.
 func newTask(id string, fields []any) task {
 	t := task{id: id, fields: fields[:6]}
-	t.m, _ = readMessage(text(fields[0]))
-	t.job, _ = ParseJob(t.m.payload)
+	t.m, _ = taskmsg.Read(text(fields[0]))
+	t.job, _ = ParseJob(t.payload())
 	t.page = t.job.PageID
 	if route, err := t.job.Route(); err == nil {
 		t.to = route.Recipient
@@ -304,6 +306,10 @@ func newTask(id string, fields []any) task {
 	return t
 }
 
+func (t *task) payload() []byte { return []byte(t.m.Text(taskmsg.Payload)) }
+
+func (t *task) attempts() int { return int(t.m.Number(taskmsg.Retried)) }
+
 func text(field any) string {
 	s, _ := field.(string)
 	return s
@@ -311,8 +317,8 @@ func text(field any) string {
 
 // outcome is the record of the task's end by cancelling.
 func (t task) outcome() (Outcome, error) {
-	o := NewOutcome(t.id, t.job, t.m.payload, Cancelled)
-	o.PageID, o.Attempts, o.Reason, o.TraceParent = t.page, t.m.retried, "cancelled", t.m.parent
+	o := NewOutcome(t.id, t.job, t.payload(), Cancelled)
+	o.PageID, o.Attempts, o.Reason, o.TraceParent = t.page, t.attempts(), "cancelled", t.m.Header(spans.TraceParent)
 	mark, step, ids, resent := text(t.fields[1]), text(t.fields[2]), text(t.fields[3]), text(t.fields[4])
 	var err error
 	if step != "" {
@@ -347,8 +353,8 @@ func (s *shard) cancelCall(t task) (scriptCall, error) {
 		return scriptCall{}, fmt.Errorf("cancel %s: %w", t.id, err)
 	}
 	until := int64(0)
-	if t.m.retention > 0 {
-		until = time.Now().Add(t.m.retention).Unix()
+	if seconds := t.m.Number(taskmsg.Retention); seconds > 0 {
+		until = time.Now().Unix() + seconds
 	}
 	k := s.keys
 	call := scriptCall{
@@ -358,11 +364,11 @@ func (s *shard) cancelCall(t task) (scriptCall, error) {
 		},
 		args: append([]any{
 			t.id, k.Task(""), k.Line(""), t.page, t.to, string(o.Kind), record, result, s.cfg.StreamLength, until,
-			completed(text(t.fields[0]), o.EndedAt),
+			t.m.With(taskmsg.Edit{Field: taskmsg.CompletedAt, Number: o.EndedAt.Unix()}),
 		}, t.fields...),
 	}
-	if t.m.lock != "" {
-		call.keys = append(call.keys, t.m.lock)
+	if lock := t.m.Text(taskmsg.UniqueKey); lock != "" {
+		call.keys = append(call.keys, lock)
 	}
 	return call, nil
 }

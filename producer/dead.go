@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer/spans"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 // DeadJob is a job that ended as [Failed], [Expired] or [Unknown], or that a person put into asynq's archive.
@@ -139,12 +142,12 @@ func (s *shard) archived(ctx context.Context, found []redis.Z) ([]Outcome, error
 
 // ended is how an archived task ended. asynq archives without us what a person tells it to.
 func (t task) ended(at time.Time) Outcome {
-	if o := readResult(text(t.fields[5]), t.m.payload); o != nil && o.Kind != Sent {
+	if o := readResult(text(t.fields[5]), t.payload()); o != nil && o.Kind != Sent {
 		return *o
 	}
-	o := NewOutcome(t.id, t.job, t.m.payload, Failed)
-	o.PageID, o.Attempts, o.EndedAt, o.TraceParent = t.page, t.m.retried, at, t.m.parent
-	o.Reason = cmp.Or(t.m.lastError, "archived by hand")
+	o := NewOutcome(t.id, t.job, t.payload(), Failed)
+	o.PageID, o.Attempts, o.EndedAt, o.TraceParent = t.page, t.attempts(), at, t.m.Header(spans.TraceParent)
+	o.Reason = cmp.Or(t.m.Text(taskmsg.Error), "archived by hand")
 	return o
 }
 

@@ -3,7 +3,6 @@ package producer
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -35,17 +34,4 @@ func TestRecorderRefusesWhatItDoesNotKnow(t *testing.T) {
 		assert.Equal(t, row.ok, cmd.Err() == nil, "%s: got %v", row.name, cmd.Err())
 	}
 	assert.Error(t, r.EvalSha(context.Background(), "sha", rows[0].keys, rows[0].args...).Err(), "no job is being encoded")
-}
-
-func FuzzReadMessage(f *testing.F) {
-	f.Add("\n\rsendpace:send\x12\x02{}\x1a\x01a(\xe8\a0\x02:\ano luck`\x90\x1c")
-	f.Fuzz(func(t *testing.T, raw string) {
-		m, err := readMessage(raw)
-		if err != nil {
-			return
-		}
-		again, err := readMessage(string(completed(raw, time.Unix(5, 0))))
-		assert.NoError(t, err)
-		assert.Equal(t, m, again, "the time of completion changes nothing else")
-	})
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 var (
@@ -110,15 +112,15 @@ func (s *shard) get(ctx context.Context, id string) (JobInfo, error) {
 func readInfo(id string, answer []string) (JobInfo, error) {
 	state, raw, line, place, at, cancel := answer[0], answer[1], answer[2], answer[3], answer[4], answer[5]
 	result, eta, stop := answer[6], answer[7], answer[8]
-	m, err := readMessage(raw)
+	m, err := taskmsg.Read(raw)
 	if err != nil {
 		return JobInfo{}, err
 	}
 	info := JobInfo{
-		ID: id, State: states[state], Attempts: m.retried, LastError: m.lastError, CancelAsked: cancel == "1",
+		ID: id, State: states[state], Attempts: int(m.Number(taskmsg.Retried)), LastError: m.Text(taskmsg.Error), CancelAsked: cancel == "1",
 		Stopped: Stop(stop),
 	}
-	info.Job, _ = ParseJob(m.payload) // what is no job is shown as none
+	info.Job, _ = ParseJob([]byte(m.Text(taskmsg.Payload))) // what is no job is shown as none
 	info.Line, _ = ParseLine(line)
 	if info.Place, err = strconv.ParseInt(place, 10, 64); err != nil {
 		return JobInfo{}, err
@@ -136,7 +138,7 @@ func readInfo(id string, answer []string) (JobInfo, error) {
 		info.ETA = time.UnixMicro(us)
 	}
 	if info.State == StateEnded {
-		info.Outcome = readResult(result, m.payload)
+		info.Outcome = readResult(result, []byte(m.Text(taskmsg.Payload)))
 	}
 	return info, nil
 }

@@ -2,8 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"net/http/httptrace"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,27 +13,33 @@ import (
 // noteTimeout bounds how long a job waits for the note of when its message left.
 const noteTimeout = time.Second
 
-// departure notes with the pacer when a request was really written. The transport tells that in a goroutine of its own, which an
-// answer can overtake. A job that ended before its note would free its recipient too early.
+// mostWrites is how often a request is written at most of which the notes are waited for: the transport repeats one that a connection
+// took which was dead.
+const mostWrites = 8
+
+// departure notes with the pacer when a request was really written. A job that ended before its note would free its recipient too
+// early.
 type departure struct {
-	pacer *pace.Pacer
-	hand  *pace.Hand
-	begun atomic.Bool // a request is being written
-	once  sync.Once
-	noted chan error // the first note has been made, or could not be
+	pacer  *pace.Pacer
+	hand   *pace.Hand
+	begun  atomic.Bool // a request is being written
+	writes atomic.Int32
+	noted  chan error // a note has been made, or could not be
 }
 
 func newDeparture(pacer *pace.Pacer, hand *pace.Hand) *departure {
-	return &departure{pacer: pacer, hand: hand, noted: make(chan error, 1)}
+	return &departure{pacer: pacer, hand: hand, noted: make(chan error, mostWrites)}
 }
 
-// watch is ctx for the call.
+// watch is ctx for the call. The transport calls WroteRequest before it flushes the last of what it wrote: a note made there would
+// hold the request back for as long as Redis takes.
 func (p *departure) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { p.begun.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
-			err := p.note(ctx, time.Now())
-			p.once.Do(func() { p.noted <- err }) // a request that the transport repeats is written twice
+			if at := time.Now(); p.writes.Add(1) <= mostWrites {
+				go func() { p.noted <- p.note(ctx, at) }()
+			}
 		},
 	})
 }
@@ -44,17 +50,21 @@ func (p *departure) note(ctx context.Context, at time.Time) error {
 	return p.pacer.Left(ctx, p.hand, at)
 }
 
-// wait returns when the note is made, if there is one to make. An error means that it is not.
+// wait returns when the notes are made, if there are any to make. An error means that one is not.
 func (p *departure) wait() error {
 	if !p.begun.Load() {
 		return nil
 	}
 	timer := time.NewTimer(noteTimeout)
 	defer timer.Stop()
-	select {
-	case err := <-p.noted:
-		return err
-	case <-timer.C:
-		return context.DeadlineExceeded
+	var errs []error
+	for n := int32(0); n < max(1, min(p.writes.Load(), mostWrites)); n++ { // an answer may come before all is said to be written
+		select {
+		case err := <-p.noted:
+			errs = append(errs, err)
+		case <-timer.C:
+			return context.DeadlineExceeded
+		}
 	}
+	return errors.Join(errs...)
 }

@@ -38,6 +38,65 @@ func TestFleetHoldsPaceAndOrder(t *testing.T) {
 	assert.Len(t, calls, 250)
 }
 
+// TestScheduledTasksComeDueWhateverTheFleetDoes has asynq's tasks come due while one worker looks out, none, and no more.
+func TestScheduledTasksComeDueWhateverTheFleetDoes(t *testing.T) {
+	t.Parallel()
+	rows := map[string]func(f *fleet){
+		"two are idle": func(f *fleet) {
+			f.process()
+			f.process()
+			f.lookout()
+		},
+		"all are busy": func(f *fleet) {
+			f.enqueue("1001", 2, 2)
+			f.worker(worker.Config{Concurrency: 1})
+			f.worker(worker.Config{Concurrency: 1})
+			require.Eventually(f.t, func() bool { return f.inHand() == 2 }, 20*time.Second, time.Millisecond)
+		},
+		"the lookout is killed": func(f *fleet) {
+			f.process()
+			f.process()
+			pid := f.lookout()
+			require.NoError(f.t, syscall.Kill(pid, syscall.SIGKILL))
+		},
+		"the lookout is asked to stop": func(f *fleet) {
+			f.process()
+			f.process()
+			pid := f.lookout()
+			require.NoError(f.t, syscall.Kill(pid, syscall.SIGTERM))
+		},
+	}
+	for name, begin := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 6*time.Second)
+			begin(f)
+			client, ctx := asynq.NewClientFromRedisClient(f.rdb), context.Background()
+			at := time.Now().Truncate(time.Second).Add(2 * time.Second)
+			_, err := client.Enqueue(asynq.NewTask(producer.TaskType, []byte(`{}`)), asynq.Queue(producer.DefaultQueue), asynq.ProcessAt(at))
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return f.rdb.ZCard(ctx, "asynq:{messenger}:scheduled").Val() == 0 }, 20*time.Second, time.Millisecond)
+			t.Logf("%v after its time", time.Since(at).Round(time.Millisecond))
+		})
+	}
+}
+
+// lookout returns the process of the worker that looks out, once two workers run.
+func (f *fleet) lookout() (pid int) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		s, err := pace.ReadStatus(context.Background(), f.rdb, "")
+		require.NoError(f.t, err)
+		for _, w := range s.Workers {
+			if w.Leads {
+				pid = w.PID
+			}
+		}
+		return len(s.Workers) == 2 && pid > 0
+	}, 20*time.Second, 10*time.Millisecond)
+	return pid
+}
+
 func TestRateLimitPausesThePageForTheFleet(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, map[string]pace.Rates{"1001": rate(50), "1002": rate(20)}, 20*time.Millisecond)

@@ -225,13 +225,16 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 }
 
 // Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
-// Redis cannot be reached at the start; later outages are waited out. The error is a [producer.ErrShards] if the fleet has another
-// number of shards, which cannot be changed now.
+// Redis cannot be reached at the start, unless ctx ends before that is sure; later outages are waited out. The error is a
+// [producer.ErrShards] if the fleet has another number of shards, which cannot be changed now.
 func (w *Worker) Run(ctx context.Context) error {
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer w.leave(aside, stop, &wg)
 	if err := w.join(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was stopped before it took a job
+		}
 		return err
 	}
 	for _, s := range w.shards {

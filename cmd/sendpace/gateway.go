@@ -35,9 +35,9 @@ func (a *app) gatewayCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hup, stop := catchHUP()
 			defer stop()
-			return a.withRedis(cmd, func(_ context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
+			return unlessStopped(cmd.Context(), a.withRedis(cmd, func(_ context.Context, cfg *config.Config, rdb redis.UniversalClient) error {
 				return a.runGateway(cmd, cfg, rdb, hup)
-			})
+			}))
 		},
 	}
 	cmd.Flags().String("addr", "", "`host:port` to listen on, in place of gateway.addr")

@@ -34,12 +34,12 @@ func (a *app) monitorCommand() *cobra.Command {
 			if err := a.checkExposure(cfg.Monitor, remote); err != nil {
 				return err
 			}
-			return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+			return unlessStopped(cmd.Context(), onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
 				if err := checkRights(ctx, rdb); err != nil {
 					return err
 				}
 				return a.serveMonitor(ctx, cfg, rdb, readWrite)
-			})
+			}))
 		},
 	}
 	cmd.Flags().String("addr", "", "`host:port` to listen on, in place of monitor.addr")

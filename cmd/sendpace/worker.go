@@ -37,12 +37,20 @@ func (a *app) workerCommand() *cobra.Command {
 			if len(cfg.Pages) == 0 {
 				return errNoPages
 			}
-			return a.runWorker(cmd, cfg, warnings, hup)
+			return unlessStopped(cmd.Context(), a.runWorker(cmd, cfg, warnings, hup))
 		},
 	}
 	a.queueFlags(cmd)
 	logFlags(cmd)
 	return cmd
+}
+
+// unlessStopped is err, or nil where it only says that the command was told to end, before it had quite begun.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // logFlags gives a command --log-level and --log-format.

@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	miniserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,6 +50,38 @@ func TestWorkerSendsWhatWasEnqueued(t *testing.T) {
 	for _, hidden := range []string{"EAAB", "shhh", "private words"} {
 		assert.NotContains(t, p.err.String()+p.out.String(), hidden)
 		assert.NotContains(t, strings.Join(keys, " "), hidden)
+	}
+}
+
+// TestAServiceStopsCleanlyAtAnyMoment ends its context where it talks to Redis for the n-th time. Without one it has not begun.
+func TestAServiceStopsCleanlyAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "c.yaml", pagesFile)
+	for _, service := range []struct {
+		moments int // no more than it talks to Redis by itself
+		args    []string
+	}{{60, []string{"worker", "--log-format", "json"}}, {4, []string{"gateway", "--addr", "127.0.0.1:0"}}, {4, []string{"monitor", "--addr", "127.0.0.1:0"}}} {
+		for n := range service.moments {
+			server := miniredis.NewMiniRedis()
+			server.ClockTTL(true)
+			require.NoError(t, server.StartAddr("127.0.0.1:0"))
+			ctx, cancel := context.WithCancel(t.Context())
+			var asked atomic.Int64
+			server.Server().SetPreHook(func(*miniserver.Peer, string, ...string) bool {
+				if asked.Add(1) > int64(n) {
+					cancel()
+				}
+				return false
+			})
+			if n == 0 {
+				cancel()
+			}
+			var out, errOut bytes.Buffer
+			code := run(ctx, append(service.args, "--config", path), nil, &out, &errOut, []string{"SENDPACE_REDIS_URL=redis://" + server.Addr()})
+			assert.Equal(t, 0, code, "%s stopped at command %d: %s", service.args[0], n, errOut.String())
+			server.Close()
+			cancel()
+		}
 	}
 }
 

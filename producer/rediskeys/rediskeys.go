@@ -91,7 +91,8 @@ func (k Keys) Pause(scope string) string { return k.Own("pause:") + scope }
 // Strikes counts the pauses of a page or of the app that came one soon after the other.
 func (k Keys) Strikes(scope string) string { return k.Own("strikes:") + scope }
 
-// Lookout is the id of the worker that polls while the others stand by, and after a space until when, in us.
+// Lookout is the id of the worker that polls while the others stand by, and after a space until when, in us. It is also the channel
+// on which that worker says each time that it goes on.
 func (k Keys) Lookout() string { return k.Own("lookout") }
 
 // Looked is when, in us, a worker looked last for what came beside the lines.

@@ -9,12 +9,10 @@ package spans
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Attributes of the spans.
@@ -53,10 +51,6 @@ const (
 	traceState  = "tracestate"
 )
 
-// maxHeader bounds a header that is read, in bytes. The longest tracestate that must be passed on has 512.
-// https://www.w3.org/TR/trace-context/#tracestate-limits
-const maxHeader = 1024
-
 var w3c propagation.TraceContext
 
 // Headers are those that carry the span of ctx; nil if there is none.
@@ -88,32 +82,4 @@ func Parent(sc trace.SpanContext) string {
 func ReadParent(parent string) trace.SpanContext {
 	ctx := w3c.Extract(context.Background(), propagation.MapCarrier{TraceParent: parent})
 	return trace.SpanContextFromContext(ctx)
-}
-
-// Entry reads one header as asynq encodes it in a task (asynq v0.26.0, internal/proto/asynq.proto, TaskMessage.headers). ok is
-// false for what is none, or longer than a trace context can be: asynq's clients may write anything.
-func Entry(raw []byte) (name, value string, ok bool) {
-	if len(raw) > maxHeader {
-		return "", "", false
-	}
-	for len(raw) > 0 {
-		field, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return "", "", false
-		}
-		size := protowire.ConsumeFieldValue(field, kind, raw[n:])
-		if size < 0 {
-			return "", "", false
-		}
-		if text, m := protowire.ConsumeBytes(raw[n : n+size]); kind == protowire.BytesType && m >= 0 {
-			switch field {
-			case 1:
-				name = string(text)
-			case 2:
-				value = string(text)
-			}
-		}
-		raw = raw[n+size:]
-	}
-	return name, value, utf8.ValidString(name) && utf8.ValidString(value)
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -41,6 +42,8 @@ const processEnv = "SENDPACE_BENCH_PROCESS"
 type workerConfig struct {
 	System       system
 	Redis, Graph string
+	// Workers is how many of them the process has; 0 means 1.
+	Workers int
 	// Pages is how many there are, counted from firstPage.
 	Pages     int
 	Rates     pace.Rates
@@ -118,11 +121,19 @@ func (p workerConfig) runSendpace(ctx context.Context, rdb redis.UniversalClient
 	for i := range p.Pages {
 		pages[pageID(i)] = page(pageID(i))
 	}
-	w, err := worker.New(rdb, client, worker.Config{Pages: pages, Rates: p.Rates, PageRates: p.PageRates, Margin: 0.005})
-	if err != nil {
-		return err
+	ended := make(chan error)
+	for range max(1, p.Workers) {
+		w, err := worker.New(rdb, client, worker.Config{Pages: pages, Rates: p.Rates, PageRates: p.PageRates, Margin: 0.005})
+		if err != nil {
+			return err
+		}
+		go func() { ended <- w.Run(ctx) }()
 	}
-	return w.Run(ctx)
+	var err error
+	for range max(1, p.Workers) {
+		err = errors.Join(err, <-ended)
+	}
+	return err
 }
 
 // page is a page with its token; the sandbox takes any.

@@ -32,7 +32,6 @@ func BenchmarkWorkers(b *testing.B) {
 func BenchmarkTrouble(b *testing.B) {
 	s := newSection(b, "Trouble", "One page at 50/s, four workers, 50 ms to each answer.", "what happens", "what the receiver sees")
 	note := func(what, format string, args ...any) { s.row([]any{what, english.Sprintf(format, args...)}) }
-	note("the worker that polls for all is killed with -9, five times", "at most %.2f s without a send", longestGap(b).Seconds())
 	refused, late, calls := refusedPage(b)
 	note("the platform refuses the page with code 613 for 5 s", "%d calls refused, %d of them begun after the first refusal was answered, %d of %d "+
 		"messages sent twice", refused, late, len(calls)-500, 500)

@@ -50,7 +50,7 @@ func newRun(t *testing.T, s *store, size scale) *run {
 	for i := range r.pages {
 		// A quarter of the pages is fast enough to be never behind, the others get a backlog.
 		r.rates[pageID(i)] = pace.Rates{
-			Page: float64(8 + 3*(i%4)), Bulk: float64(5 + 4*(i%4)), Media: 2, Thread: 250 * time.Millisecond,
+			Page: float64(10 + 3*(i%4)), Bulk: float64(7 + 4*(i%4)), Media: 2, Thread: 250 * time.Millisecond,
 		}
 		tokens[pageID(i)] = tokenOf(pageID(i))
 	}

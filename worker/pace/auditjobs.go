@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 const (
@@ -134,8 +135,8 @@ func broadcastOf(raw string) string {
 	var job struct {
 		Broadcast string `json:"broadcast"`
 	}
-	m, err := readMessage([]byte(raw))
-	if err != nil || json.Unmarshal([]byte(m.texts[fieldPayload]), &job) != nil {
+	m, err := taskmsg.Read(raw)
+	if err != nil || json.Unmarshal([]byte(m.Text(taskmsg.Payload)), &job) != nil {
 		return ""
 	}
 	return job.Broadcast

@@ -13,17 +13,22 @@ import (
 )
 
 const (
-	// beatEvery is the time between two signs of life of a worker.
+	// beatEvery is the time between two signs of life of a worker that has jobs in hand, or reaps; others leave some out.
 	beatEvery = 2 * time.Second
+	// idleBeats is the number of beats of which a worker that does neither gives one.
+	idleBeats = 2
 	// deadAfter is how long a worker gives no sign of life before its jobs are handed to others. A job is taken over at the
 	// latest this and two beats after its worker was killed.
 	deadAfter = 10 * time.Second
-	// gapAfter is how long no worker at all could give a sign of life before nobody is called dead for that.
-	gapAfter = 3 * beatEvery
+	// gapAfter is how long no worker at all could give a sign of life before nobody is called dead for that. It is more than
+	// idleBeats apart, or a worker alone would see a gap between its own; and the two together are less than deadAfter, because a
+	// worker may have been handed its first job just before the gap.
+	gapAfter = 5 * time.Second
 	// forgetAfter is how long a dead worker is remembered.
 	forgetAfter = time.Minute
-	// reaperTTL is how long a worker that looked for dead ones, and died, is waited for.
-	reaperTTL = 5 * time.Second
+	// reaperTTL is how long a worker that looked for dead ones, and died, is waited for. See beat.lua for how it and gapAfter go
+	// together.
+	reaperTTL = gapAfter
 	// lostAfter is when an answer of take has surely come, or been lost: a job of which this worker knows nothing is put back
 	// then.
 	lostAfter = takeTimeout + time.Second
@@ -78,13 +83,14 @@ func (p *Pacer) beat(ctx context.Context) (reap bool, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
 	k := p.keys
-	reap, err := beatScript.Run(ctx, p.rdb, []string{k.Workers(), k.WorkersInfo(), k.Steady(), k.Reaper()},
+	verb, err := beatScript.Run(ctx, p.rdb, []string{k.Workers(), k.WorkersInfo(), k.Steady(), k.Reaper()},
 		p.id, p.info, deadAfter.Microseconds(), gapAfter.Microseconds(), forgetAfter.Microseconds(),
-		reaperTTL.Milliseconds()).Bool()
+		reaperTTL.Milliseconds()).Text()
+	p.spared.Store(verb == "spared")
 	if err != nil {
 		return false, fmt.Errorf("pace: beat: %w", err)
 	}
-	return reap, nil
+	return verb == "reap", nil
 }
 
 // Observer is told what happens beside the sending of jobs.
@@ -112,6 +118,9 @@ func (p *Pacer) heartbeat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if p.leavesOut(n) {
+			continue
+		}
 		reap, err := p.beat(ctx)
 		if err == nil && (reap || n%ownEvery == 0) {
 			err = p.reap(ctx, reap, lostAfter)
@@ -127,12 +136,19 @@ func (p *Pacer) heartbeat(ctx context.Context) {
 	}
 }
 
+// leavesOut is true if this worker need not give its beat n.
+func (p *Pacer) leavesOut(n int) bool { return p.spared.Load() && p.inHand() == 0 && n%idleBeats != 0 }
+
 // reap looks at all jobs in hand once: at this worker's own that were handed out at least lost ago, and if it is to at those
 // of others.
 func (p *Pacer) reap(ctx context.Context, others bool, lost time.Duration) error {
 	k, flag := p.keys, 0
 	if others {
 		flag = 1
+	} else if n, err := p.rdb.LLen(ctx, k.Active()).Result(); err != nil {
+		return fmt.Errorf("pace: reap: %w", err)
+	} else if n == 0 {
+		return nil
 	}
 	keys := []string{k.Active(), k.Lease(), k.Pending(), k.Groups(), k.Due(), k.Workers()}
 	for from := "-1"; from != "0"; {

@@ -122,6 +122,7 @@ func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
 		score(b, -time.Hour)
 		assert.False(t, beat(a), "the clock went back by an hour")
 		assert.Zero(t, a.rdb.ZScore(ctx, a.keys.Workers(), b.id).Val(), "a beat in the future says nothing")
+		a.rdb.Del(ctx, a.keys.Reaper()) // a has not beaten for too long
 		steady(deadAfter)
 		score(b, forgetAfter)
 		beat(b)
@@ -130,6 +131,106 @@ func TestNobodyIsDeadWhileNobodyCouldBeat(t *testing.T) {
 		assert.Equal(t, []string{b.id}, a.rdb.ZRange(ctx, a.keys.Workers(), 0, -1).Val())
 		assert.Len(t, a.rdb.HGetAll(ctx, a.keys.WorkersInfo()).Val(), 1)
 	})
+}
+
+// steadyFleet are a worker that reaps and one that is spared, on a clock of the test's.
+func steadyFleet(t *testing.T) (reaper *clockedDesk, spared *desk) {
+	t.Helper()
+	reaper = newClockedDesk(t, Config{}, fast)
+	spared = newDesk(t, reaper.mini.Addr(), Config{}, fast, nil)
+	for range deadAfter / beatEvery {
+		require.False(t, reaper.beats(), "nobody reaps yet")
+		require.NoError(t, spared.Beat(context.Background()))
+		require.False(t, spared.spared.Load())
+		reaper.after(beatEvery)
+	}
+	require.True(t, reaper.beats())
+	require.NoError(t, spared.Beat(context.Background()))
+	require.True(t, spared.spared.Load())
+	return reaper, spared
+}
+
+// beats is true if the worker is to reap.
+func (d *desk) beats() bool {
+	d.t.Helper()
+	reap, err := d.beat(context.Background())
+	require.NoError(d.t, err)
+	return reap
+}
+
+func TestAWorkerThatIsSparedBeatsForLess(t *testing.T) {
+	t.Parallel()
+	a, b := steadyFleet(t)
+	ctx := context.Background()
+	assert.False(t, a.leavesOut(1), "it reaps")
+	assert.Equal(t, []bool{true, false}, []bool{b.leavesOut(1), b.leavesOut(idleBeats)})
+	b.takeJob(b.enqueue("1", "7", "x"))
+	assert.False(t, b.leavesOut(1), "it has a job in hand")
+
+	a.mini.Del(a.keys.Workers())
+	a.mini.Del(a.keys.WorkersInfo())
+	require.NoError(t, b.Beat(ctx))
+	assert.Len(t, a.status().Workers, 1, "it says again who it is where it was forgotten")
+}
+
+func TestABeatThatIsSparedIsFourCommands(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{}, fast, nil)
+	require.NoError(t, d.Beat(ctx))
+	d.rdb.Set(ctx, d.keys.Reaper(), "another", time.Minute)
+	require.NoError(t, d.rdb.ConfigResetStat(ctx).Err())
+	require.NoError(t, d.Beat(ctx))
+	require.NoError(t, d.reap(ctx, false, lostAfter))
+	stats := d.rdb.Info(ctx, "stats").Val()
+	assert.Contains(t, stats, "total_commands_processed:6\r", "the beat, one for what is in hand, which is nothing, and one of this test")
+}
+
+func TestAnotherWorkerReapsWhereTheReaperIsGone(t *testing.T) {
+	t.Parallel()
+	a, b := steadyFleet(t)
+	id := a.enqueue("1", "7", "x")
+	a.takeJob(id)
+	seen := &watcher{}
+	b.cfg.Observer = seen
+	for since := time.Duration(0); len(seen.back) == 0; since += beatEvery {
+		require.Less(t, since, 15*time.Second)
+		if b.beats() {
+			require.NoError(t, b.reap(context.Background(), true, lostAfter))
+		}
+		a.after(beatEvery)
+	}
+	assert.Equal(t, []string{id}, seen.back)
+}
+
+// TestAFirstJobIsSafeFromAGap has an idle worker take a job just before its beat, and nobody beats for a while then.
+func TestAFirstJobIsSafeFromAGap(t *testing.T) {
+	t.Parallel()
+	for _, gap := range []time.Duration{gapAfter, gapAfter + time.Millisecond, time.Minute} {
+		a, b := steadyFleet(t)
+		seen := &watcher{}
+		a.cfg.Observer = seen
+		for range idleBeats {
+			a.after(beatEvery)
+			require.True(t, a.beats())
+		}
+		b.takeJob(b.enqueue("1", "7", "x"))
+		a.after(gap)
+		if a.beats() {
+			require.NoError(t, a.reap(context.Background(), true, lostAfter))
+		}
+		assert.Empty(t, seen.back, "after %v without a beat", gap)
+		require.NoError(t, b.Beat(context.Background()))
+	}
+}
+
+func TestTheFirstToBeatAfterAGapSeesIt(t *testing.T) {
+	t.Parallel()
+	a, b := steadyFleet(t)
+	a.after(gapAfter + time.Millisecond)
+	assert.False(t, b.beats())
+	assert.False(t, b.spared.Load())
+	assert.False(t, a.beats(), "b may have been away as long as it")
 }
 
 func TestAWorkerThatLeavesWithNothingInHandIsForgotten(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,16 +15,18 @@ import (
 	"github.com/sendpace/sendpace/producer/rediskeys"
 )
 
-// Client is the Redis client to give to a worker's asynq server. It passes everything on, but for three kinds of asynq's
-// script calls, which it knows by their keys. The one that dequeues a task gets the pacer's answer. Those that end a task's
-// run are answered without Redis: the handler has settled its job when it returns, or will; asynq ends a run early when its
-// lease is over or the server stops, and must not put a job back that is being sent. And asynq's search for tasks whose
-// lease is over finds none: jobs of dead workers are taken over by the pacer, sooner.
+// Client is the Redis client to give to a worker's asynq server. It passes everything on, but for some of asynq's script calls,
+// which it knows by their keys. The one that dequeues a task gets the pacer's answer. Those that end a task's run are answered
+// without Redis: the handler has settled its job when it returns, or will; asynq ends a run early when its lease is over or the
+// server stops, and must not put a job back that is being sent. asynq's search for tasks whose lease is over finds none: jobs of
+// dead workers are taken over by the pacer, sooner. What each server of a fleet does for all, a worker that stands by leaves to the
+// one that looks out: there is nothing for it to do. And a server with no job in hand does not clear its list of them each time.
 //
 // Where asynq changes its keys this client recognises nothing, and no job leaves its line: it fails safe.
 type Client struct {
 	redis.UniversalClient
 	pacer *Pacer
+	lists atomic.Bool // asynq's server has jobs in its list
 }
 
 // Client returns the Redis client for the worker's asynq server.
@@ -38,6 +42,10 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		return answer("OK", nil)
 	case len(keys) == 1 && keys[0] == k.Lease():
 		return answer([]any{}, nil)
+	case c.pacer.standsBy.Load() && forAll(k, keys):
+		return answer(int64(0), nil)
+	case len(keys) == 2 && strings.HasPrefix(keys[0], serverKey) && len(args) >= 2:
+		return c.signOfLife(ctx, sha, keys, args)
 	}
 	return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
 }
@@ -47,6 +55,38 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 func endsRun(k rediskeys.Keys, keys []string) bool {
 	at := slices.Index(keys, k.Active())
 	return len(keys) >= 4 && (at == 0 || at == 1) && keys[at+1] == k.Lease()
+}
+
+// Subscribe listens to the lookout too, for asynq's only subscription, which is by task id: go-redis asks Redis for a sign of life
+// where it has heard nothing for three seconds, for each worker.
+func (c *Client) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
+	return c.UniversalClient.Subscribe(ctx, append(channels, c.pacer.keys.Lookout())...)
+}
+
+// serverKey is how the key begins in which an asynq server says each five seconds that it is alive.
+const serverKey = "asynq:servers:"
+
+// signOfLife runs the script that writes what a server says of itself, args[1], for args[0] seconds, and the list of what it has in
+// hand, which are all other args. With an empty list before and now there is only the first of the two to write.
+func (c *Client) signOfLife(ctx context.Context, sha string, keys []string, args []any) *redis.Cmd {
+	lists := len(args) > 2
+	seconds, ok := args[0].(float64)
+	if c.lists.Swap(lists) || lists || !ok {
+		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	}
+	return answer("OK", c.SetEx(ctx, keys[0], args[1], time.Duration(seconds*float64(time.Second))).Err())
+}
+
+// forAll recognises the scripts that move the tasks which have come due, scheduled ones and retries, and the one that deletes
+// completed tasks whose retention is over. Each answers how many there were.
+func forAll(k rediskeys.Keys, keys []string) bool {
+	switch len(keys) {
+	case 1:
+		return keys[0] == k.Completed()
+	case 2:
+		return (keys[0] == k.Scheduled() || keys[0] == k.Retry()) && keys[1] == k.Pending()
+	}
+	return false
 }
 
 // dequeue answers asynq with the next job, waiting up to a second for one to be due: asynq counts the job's lease from
@@ -134,7 +174,7 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 	got, err := readTaken(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], k.Groups(), k.Due(), k.Busy(), k.Pause(App), k.Lookout(), k.Looked()),
 		args[0], k.Task(""), k.Line(""), k.Own(""), p.cfg.Lead.Microseconds(), p.id, q.look, q.most, q.last,
-		(p.cfg.Poll + lookoutTTL).Milliseconds(), q.passed, q.ready.Microseconds(),
+		p.lookoutLife().Milliseconds(), q.passed, q.ready.Microseconds(),
 		q.permit.Microseconds(), p.cfg.Suppress))
 	if err != nil {
 		return taken{}, err
@@ -142,7 +182,7 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 	now := time.Now()
 	got.asked = asked
 	p.clock.observe(got.now, asked, now)
-	p.leads.Store(got.verb != "standby")
+	p.standsBy.Store(got.verb == "standby")
 	p.lineNext = got.verb == "task"
 	p.more = p.lineNext || p.more && q.look != 0
 	p.askAt = now.Add(p.waitOf(got))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/rediskeys"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -76,13 +77,11 @@ func addFields(t *testing.T, held map[string]float64, fields map[string]string) 
 		switch {
 		case slices.Contains(ourFields, name):
 		case name == "msg":
-			m, err := readMessage([]byte(value))
+			m, err := taskmsg.Read(value)
 			require.NoError(t, err)
-			for n, number := range m.numbers {
-				held["msg number "+string(rune('a'+n))] = float64(number)
-			}
-			for n, text := range m.texts {
-				held["msg text "+string(rune('a'+n))+" "+text] = 0
+			for f := taskmsg.Type; f <= taskmsg.Headers; f++ {
+				held[fmt.Sprintf("msg number %d", f)] = float64(m.Number(f))
+				held[fmt.Sprintf("msg text %d %s", f, m.Text(f))] = 0
 			}
 		default:
 			held[name+"="+value] = 0
@@ -241,6 +240,102 @@ func (w leaseWatch) EvalSha(ctx context.Context, sha string, keys []string, args
 		w.asked <- struct{}{}
 	}
 	return cmd
+}
+
+// TestAWorkerThatStandsByLeavesToTheLookoutWhatIsForAll has a scheduled task, a retry and a completed one whose times have come.
+func TestAWorkerThatStandsByLeavesToTheLookoutWhatIsForAll(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{Places: 1}, fast, nil)
+	require.NoError(t, d.rdb.Set(ctx, d.keys.Lookout(), fmt.Sprintf("another %d", time.Now().Add(time.Hour).UnixMicro()), 0).Err())
+	require.Equal(t, "standby", d.ask().verb)
+	d.askAt = time.Now().Add(time.Hour)
+	past := float64(time.Now().Add(-time.Minute).Unix())
+	sets := map[string]string{"scheduled": d.keys.Scheduled(), "retry": d.keys.Retry(), "completed": d.keys.Completed()}
+	for id, set := range sets {
+		d.rdb.HSet(ctx, d.keys.Task(id), "state", id)
+		d.rdb.ZAdd(ctx, set, redis.Z{Score: past, Member: id})
+	}
+	asked := make(chan string, 1000)
+	server := asynq.NewServerFromRedisClient(scriptWatch{d.Client(), asked}, asynq.Config{
+		Concurrency: 1, Queues: map[string]int{producer.DefaultQueue: 1}, LogLevel: asynq.FatalLevel,
+		DelayedTaskCheckInterval: 10 * time.Millisecond, JanitorInterval: 10 * time.Millisecond,
+	})
+	require.NoError(t, server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { return nil })))
+	for _, set := range sets {
+		for times := 0; times < 3; { // asynq has asked for it and has got an answer
+			if <-asked == set {
+				times++
+			}
+		}
+	}
+	for id, set := range sets {
+		assert.EqualValues(t, 1, d.rdb.ZCard(ctx, set).Val(), id)
+	}
+	d.standsBy.Store(false)
+	require.Eventually(t, func() bool {
+		return d.rdb.Exists(ctx, d.keys.Scheduled(), d.keys.Retry(), d.keys.Completed()).Val() == 0
+	}, 5*time.Second, time.Millisecond)
+	assert.ElementsMatch(t, []string{"scheduled", "retry"}, d.rdb.LRange(ctx, d.keys.Pending(), 0, -1).Val())
+	assert.Zero(t, d.rdb.Exists(ctx, d.keys.Task("completed")).Val())
+	d.Drain()
+	server.Shutdown()
+}
+
+// scriptWatch tells the first key of each script that asynq has run.
+type scriptWatch struct {
+	*Client
+	asked chan<- string
+}
+
+func (w scriptWatch) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	cmd := w.Client.EvalSha(ctx, sha, keys, args...)
+	select {
+	case w.asked <- keys[0]:
+	default: // nobody reads any more
+	}
+	return cmd
+}
+
+func TestAnIdleServerIsListed(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{Places: 1}, fast, nil)
+	inspector := asynq.NewInspectorFromRedisClient(d.rdb)
+	server := asynq.NewServerFromRedisClient(d.Client(), asynq.Config{
+		Concurrency: 7, Queues: map[string]int{producer.DefaultQueue: 1}, LogLevel: asynq.FatalLevel,
+	})
+	require.NoError(t, server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { return nil })))
+	require.Eventually(t, func() bool {
+		servers, err := inspector.Servers()
+		require.NoError(t, err)
+		return len(servers) == 1 && servers[0].Concurrency == 7
+	}, 5*time.Second, time.Millisecond)
+	keys := d.rdb.Keys(ctx, serverKey+"*").Val()
+	require.Len(t, keys, 1)
+	assert.InDelta(t, 10, d.rdb.TTL(ctx, keys[0]).Val().Seconds(), 2)
+	assert.NotContains(t, d.rdb.Info(ctx, "commandstats").Val(), "cmdstat_expire:", "asynq's script was not run")
+	d.Drain()
+	server.Shutdown()
+	servers, err := inspector.Servers()
+	require.NoError(t, err)
+	assert.Empty(t, servers)
+}
+
+// TestTheListOfAServersJobsIsCleared calls asynq's script as its server does, with a list and without.
+func TestTheListOfAServersJobsIsCleared(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{}, fast, nil)
+	sha := d.rdb.ScriptLoad(ctx, `redis.call('SET', KEYS[1], ARGV[2]) redis.call('SET', KEYS[2], #ARGV - 2) return 1`).Val()
+	c := d.Client()
+	var got []string
+	for n, args := range [][]any{{10.0, "a"}, {10.0, "b", "id", "job"}, {10.0, "c"}, {10.0, "d"}} {
+		d.rdb.Del(ctx, "asynq:workers:{x}")
+		require.NoError(t, c.EvalSha(ctx, sha, []string{"asynq:servers:{x}", "asynq:workers:{x}"}, args...).Err(), n)
+		got = append(got, d.rdb.Get(ctx, "asynq:servers:{x}").Val()+d.rdb.Get(ctx, "asynq:workers:{x}").Val())
+	}
+	assert.Equal(t, []string{"a", "b2", "c0", "d"}, got, "the list is written with jobs, and once more without")
 }
 
 // TestContractWithAsynq fails if asynq changes a key or a script that this package relies on.

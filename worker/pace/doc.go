@@ -13,6 +13,10 @@
 // are near enough, of any lines. A job whose slot has come already brings its permit, which is good for some milliseconds.
 // What makes a line due tells the lookout so.
 //
+// A worker that stands by asks Redis for no jobs as long as it hears the lookout say that it goes on, and leaves to it what asynq
+// has each server do for all; a lookout that says nothing is replaced within a second. What is for the whole fleet and not for its
+// pace, the worker that reaps does. So an idle fleet costs Redis little, whatever its size.
+//
 // Messages to one recipient keep their order within a line. The first to be handed out claims the recipient until it has ended, retries
 // included; later ones step aside and the line goes on without them.
 //

@@ -6,9 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/sendpace/sendpace/producer/spans"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 // handTimeout is what asynq is told of each task, in place of its own timeout and deadline: asynq ends a run that takes
@@ -40,7 +38,7 @@ type Hand struct {
 	slot   int64  // us, 0: none
 	number int64  // of the slot, for late.lua
 	leaves int64  // us, when it is to be sent
-	msg    message
+	msg    taskmsg.Message
 	// permitted is when the question was asked whose answer was a permit too; zero for a job that needs one yet.
 	permitted time.Time
 	// constant is true where nothing adapted the pace when the job got its permit: an answer that reports no high usage cannot
@@ -59,16 +57,16 @@ func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 	if h.line != "" {
 		h.page, _, _ = strings.Cut(h.line, ":")
 	}
-	m, err := readMessage([]byte(job.msg))
+	m, err := taskmsg.Read(job.msg)
 	if err != nil {
 		return h, err
 	}
-	h.msg, h.Type, h.Payload = m, m.texts[fieldType], []byte(m.texts[fieldPayload])
-	h.Retried, h.MaxRetry = int(m.numbers[fieldRetried]), int(m.numbers[fieldRetry])
-	if at := m.numbers[fieldDeadline]; at != 0 {
+	h.msg, h.Type, h.Payload = m, m.Text(taskmsg.Type), []byte(m.Text(taskmsg.Payload))
+	h.Retried, h.MaxRetry = int(m.Number(taskmsg.Retried)), int(m.Number(taskmsg.MaxRetry))
+	if at := m.Number(taskmsg.Deadline); at != 0 {
 		h.Deadline = time.Unix(at, 0)
 	}
-	if at := m.numbers[fieldLastFailedAt]; at != 0 {
+	if at := m.Number(taskmsg.LastFailedAt); at != 0 {
 		h.FailedAt = time.Unix(at, 0)
 	}
 	return h, nil
@@ -91,29 +89,16 @@ func (h *Hand) name() string { return h.token + " " + h.ID }
 // PageID is the page of the line that the job was taken from; empty if it came from none.
 func (h *Hand) PageID() string { return h.page }
 
-// Header is the header of that name that the client which enqueued the job gave its task. It is empty if there is none, and for a
-// value that no trace context has.
-func (h *Hand) Header(name string) string {
-	found := ""
-	_ = h.msg.each(func(n protowire.Number, field []byte) { // readMessage has read it whole
-		_, kind, tag := protowire.ConsumeTag(field)
-		if n != fieldHeaders || kind != protowire.BytesType {
-			return
-		}
-		entry, _ := protowire.ConsumeBytes(field[tag:])
-		if key, value, ok := spans.Entry(entry); ok && key == name {
-			found = value
-		}
-	})
-	return found
-}
+// Header is a header of the job's task; see [taskmsg.Message.Header].
+func (h *Hand) Header(name string) string { return h.msg.Header(name) }
 
 // forAsynq is the message as asynq gets to see it.
 func (h *Hand) forAsynq() string {
-	return string(h.msg.with(
-		edit{field: fieldTimeout, number: int64(handTimeout / time.Second)}, edit{field: fieldDeadline}, edit{field: fieldID, text: h.ID},
-		edit{field: fieldHeaders}, // Header has them, and asynq drops a task whose headers it cannot
-	))
+	return h.msg.With(
+		taskmsg.Edit{Field: taskmsg.Timeout, Number: int64(handTimeout / time.Second)}, taskmsg.Edit{Field: taskmsg.Deadline},
+		taskmsg.Edit{Field: taskmsg.ID, Text: h.ID},
+		taskmsg.Edit{Field: taskmsg.Headers}, // Header has them, and asynq drops a task whose headers it cannot
+	)
 }
 
 // open notes a hand that begins.

@@ -32,6 +32,6 @@ end
 save_slots(ARGV[1], page, v, now)
 local recipient = recipient_of(ARGV[3])
 if recipient and v.thread > 0 then
-  redis.call('ZADD', KEYS[1], 'XX', 'GT', string.format('%.0f', left + v.thread), page .. ':' .. recipient)
+  redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', left + v.thread), page .. ':' .. recipient)
 end
 return 1

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -275,7 +276,7 @@ func TestATaskThatCannotBeReadFails(t *testing.T) {
 		id := d.enqueue("1", "7", "x")
 		d.rdb.HSet(ctx, d.keys.Task(id), "msg", "\x0a\xff\xffgarbage")
 		keys := []string{d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease()}
-		require.ErrorIs(t, d.dequeue(keys, []any{1}).Err(), errMessage)
+		require.ErrorIs(t, d.dequeue(keys, []any{1}).Err(), taskmsg.ErrMalformed)
 		all := d.outcomes()
 		require.Len(t, all, 1)
 		assert.Equal(t, producer.Failed, all[0].Kind)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,10 +30,8 @@ const (
 	// readyShare is the part of the lead, one over it, that is left for an answer of Redis and for a worker that oversleeps. The
 	// rest is time whose slots one answer hands out together.
 	readyShare = 2
-	// standbyEvery is how often the other workers ask.
-	standbyEvery = 250 * time.Millisecond
-	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With standbyEvery it bounds how long
-	// the fleet can stand still then.
+	// lookoutTTL is how long a lookout that did not ask when it should have is waited for. With Config.Poll it bounds how long the
+	// fleet can stand still then. A lookout says that it goes on when half of that is over.
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
@@ -93,7 +92,8 @@ type Config struct {
 	// longest. Defaults: 30 s and 15 min.
 	FirstPause, LongestPause time.Duration
 	// Poll is how often the fleet asks Redis while nothing is due. It bounds how long a job of a plain asynq client that comes to
-	// an idle fleet waits to be noticed, and any job if the word of its producer is lost. Default 100 ms.
+	// an idle fleet waits to be noticed, and any job if the word of its producer is lost. A worker that asks for the fleet and is
+	// killed is waited for half a second longer than that. Default 200 ms.
 	Poll time.Duration
 	// Steady keeps the pace at the rates: no probe and no climb after a pause, and none slower as usage nears its limit.
 	Steady bool
@@ -106,7 +106,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lead, 50*time.Millisecond)
-	set(&c.Poll, 100*time.Millisecond)
+	set(&c.Poll, 200*time.Millisecond)
 	set(&c.FirstPause, 30*time.Second)
 	set(&c.LongestPause, 15*time.Minute)
 	if c.Queue == "" {
@@ -174,7 +174,9 @@ type Pacer struct {
 	closed   chan struct{}
 	close    sync.Once
 	woken    chan struct{}
-	leads    atomic.Bool // it does not stand by
+	standsBy atomic.Bool  // the last answer said that another worker looks out
+	spared   atomic.Bool  // the last beat said that another worker reaps
+	heard    atomic.Int64 // when the lookout said last that it goes on, in ns since the clock's base
 
 	mu    sync.Mutex
 	ready []*Hand          // hands that asynq has not got yet
@@ -211,28 +213,27 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 }
 
 // Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for
-// being woken and sweeps the claims.
+// being woken and sweeps the claims. What is enough for the fleet to do once the worker does that reaps.
 func (p *Pacer) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { p.heartbeat(ctx) })
-	wake := p.rdb.Subscribe(ctx, p.keys.Wake())
+	wake := p.rdb.Subscribe(ctx, p.keys.Wake(), p.keys.Lookout())
 	defer wake.Close()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
-	messages := wake.Channel()
+	messages, draining := wake.Channel(), p.draining
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-draining:
+			draining = nil
+			if err := p.handOn(ctx); err != nil && ctx.Err() == nil {
+				p.cfg.Observer.Error(err)
+			}
 		case m := <-messages:
-			if m.Payload == wakeLookout && !p.leads.Load() {
-				continue
-			}
-			select {
-			case p.woken <- struct{}{}:
-			default: // it is awake
-			}
+			p.hear(m)
 		case <-sweep.C:
 			if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
 				p.cfg.Observer.Error(err)
@@ -241,15 +242,47 @@ func (p *Pacer) Run(ctx context.Context) {
 	}
 }
 
-// sweep makes one pass over the claims, after it made sure of the shards, of the rates and of the pages that wait for a token.
+// handOn lets another worker look out at once, where it is this one that does and takes no more jobs.
+func (p *Pacer) handOn(ctx context.Context) error {
+	holder, err := p.rdb.Get(ctx, p.keys.Lookout()).Result()
+	if err == nil && strings.HasPrefix(holder, p.id+" ") {
+		_, err = p.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.Del(ctx, p.keys.Lookout())
+			pipe.Publish(ctx, p.keys.Wake(), "")
+			return nil
+		})
+	}
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("pace: hand on: %w", err)
+	}
+	return nil
+}
+
+// hear acts on a word from the fleet.
+func (p *Pacer) hear(m *redis.Message) {
+	switch {
+	case m.Channel == p.keys.Lookout():
+		p.heard.Store(int64(time.Since(p.clock.base)))
+	case m.Payload == wakeLookout && p.standsBy.Load():
+		// It is for the lookout.
+	default:
+		select {
+		case p.woken <- struct{}{}:
+		default: // it is awake
+		}
+	}
+}
+
+// sweep sees to the pages that wait for a token, which other workers may not have. Where no other worker reaps it makes sure of the
+// shards and of the rates, and makes one pass over the claims.
 func (p *Pacer) sweep(ctx context.Context) error {
+	if err := p.ReleaseTokens(ctx); err != nil || p.spared.Load() {
+		return err
+	}
 	if err := p.restoreShards(ctx); err != nil {
 		return err
 	}
 	if err := p.restoreRates(ctx); err != nil {
-		return err
-	}
-	if err := p.ReleaseTokens(ctx); err != nil {
 		return err
 	}
 	cursor := "0"

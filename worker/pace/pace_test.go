@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,6 +147,95 @@ func TestOneLooksOutAndTheOthersStandBy(t *testing.T) {
 		require.NotEmpty(t, a.next(), "a's last place: it hands the lookout on")
 		assert.Equal(t, "lookout", b.ask().verb)
 	})
+}
+
+func TestAWorkerStandsByForAsLongAsTheLookoutGoesOn(t *testing.T) {
+	t.Parallel()
+	a := newClockedDesk(t, Config{}, fast)
+	b := newDesk(t, a.mini.Addr(), Config{}, fast, nil)
+	wait := func(got reply) time.Duration {
+		us, err := got.us(0)
+		require.NoError(t, err)
+		return time.Duration(us) * time.Microsecond
+	}
+	life := a.lookoutLife()
+	assert.LessOrEqual(t, life, time.Second, "it is what losing the lookout costs")
+	ctx := context.Background()
+	words := b.rdb.Subscribe(ctx, a.keys.Lookout())
+	defer words.Close()
+	_, err := words.Receive(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "lookout", a.ask().verb)
+	a.after(life / 4)
+	require.Equal(t, "lookout", a.ask().verb)
+	got := b.ask()
+	require.Equal(t, "standby", got.verb)
+	assert.Equal(t, life-life/4+2*time.Millisecond, wait(got), "until the lookout's time is over")
+	a.after(life / 2)
+	require.Equal(t, "lookout", a.ask().verb)
+	got = b.ask()
+	require.Equal(t, "standby", got.verb, "the lookout went on")
+	assert.Equal(t, life+2*time.Millisecond, wait(got))
+	b.rdb.Publish(ctx, a.keys.Lookout(), "no more")
+	for _, want := range []string{a.id, a.id, "no more"} { // when it began, and when half of its time was over
+		m, err := words.ReceiveMessage(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, want, m.Payload)
+	}
+	a.after(wait(got))
+	assert.Equal(t, "lookout", b.ask().verb, "the other one is lost")
+	assert.Equal(t, "standby", a.ask().verb)
+	a.now = a.now.Add(-time.Hour)
+	a.mini.SetTime(a.now)
+	assert.Equal(t, life+2*time.Millisecond, wait(a.ask()), "the clock went back")
+}
+
+func TestALookoutThatDrainsHandsOn(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		a := newDesk(t, addr, Config{Poll: time.Minute}, fast, nil)
+		b := newDesk(t, addr, Config{Poll: time.Minute}, fast, nil)
+		ctx, stop := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer stop()
+		require.NoError(t, a.handOn(ctx), "there is no lookout yet")
+		require.Equal(t, "lookout", a.ask().verb)
+		require.NoError(t, b.handOn(ctx))
+		require.Equal(t, "standby", b.ask().verb, "b was not it")
+		for _, d := range []*desk{a, b} {
+			running.Go(func() { d.Run(ctx) })
+		}
+		require.Eventually(t, func() bool {
+			return a.rdb.PubSubNumSub(ctx, a.keys.Wake()).Val()[a.keys.Wake()] == 2
+		}, 5*time.Second, time.Millisecond)
+		a.Drain()
+		<-b.woken
+		assert.Equal(t, "lookout", b.ask().verb)
+	})
+}
+
+func TestTheWordsOfTheFleet(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, redistest.Mini(t), Config{Poll: time.Minute}, fast, nil)
+	woken := func(channel, word string) bool {
+		d.hear(&redis.Message{Channel: channel, Payload: word})
+		select {
+		case <-d.woken:
+			return true
+		default:
+			return false
+		}
+	}
+	assert.True(t, woken(d.keys.Wake(), wakeLookout))
+	d.standsBy.Store(true)
+	d.askAt = time.Now()
+	assert.False(t, woken(d.keys.Wake(), wakeLookout), "it is for the lookout")
+	assert.True(t, woken(d.keys.Wake(), ""), "it is for all")
+	assert.False(t, woken(d.keys.Lookout(), "another's id"))
+	assert.Greater(t, d.untilAsk(), 50*time.Second, "the lookout goes on")
+	d.standsBy.Store(false)
+	assert.LessOrEqual(t, d.untilAsk(), time.Duration(0), "it looks out itself")
 }
 
 // TestRandomOrders holds the scripts against what must be true of any sequence of operations.
@@ -344,4 +434,19 @@ func TestWhatOneStallMadeLateIsNotAddedUp(t *testing.T) {
 		require.Len(t, next, 1)
 		assert.InDelta(t, hands[4].slot+60_000+1000, next[0].slot, 2)
 	})
+}
+
+func TestASweepForgetsNoSpacingThatALateMessageBegins(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newClockedDesk(t, Config{Lead: 10 * time.Millisecond}, Rates{Page: 1000, Bulk: 1000, Media: 1000, Thread: 100 * time.Millisecond})
+	first, second := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
+	h := d.takeJob(first)
+	d.after(150 * time.Millisecond)
+	require.NoError(t, d.sweep(ctx))
+	require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+150_000)))
+	d.done(first, d.routeOf("1", "7"))
+	assert.Empty(t, d.next(), "a hundred milliseconds from when the first one left")
+	d.after(100 * time.Millisecond)
+	assert.Equal(t, second, d.next())
 }

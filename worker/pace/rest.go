@@ -5,32 +5,53 @@ import (
 	"time"
 )
 
-// rest waits for as long as the last answer said. It returns false if there will be no next question in this call.
+// rest waits for as long as the last answer said, and as the lookout has said since. It returns false if there will be no next
+// question in this call.
 func (p *Pacer) rest(end <-chan time.Time) bool {
-	pause := time.NewTimer(time.Until(p.askAt))
+	pause := time.NewTimer(p.untilAsk())
 	defer pause.Stop()
 	select {
 	case <-p.draining:
 		return false
 	default:
 	}
-	select {
-	case <-pause.C:
-	case <-p.woken:
-	case <-p.draining:
-		return false
-	case <-end:
-		return false
+	for {
+		select {
+		case <-pause.C:
+			left := p.untilAsk()
+			if left <= 0 {
+				return true
+			}
+			pause.Reset(left)
+		case <-p.woken:
+			return true
+		case <-p.draining:
+			return false
+		case <-end:
+			return false
+		}
 	}
-	return true
 }
+
+// untilAsk is how long the next question can wait. A worker that stands by asks when the lookout has said nothing for so long that
+// Redis has forgotten it.
+func (p *Pacer) untilAsk() time.Duration {
+	left := time.Until(p.askAt)
+	if p.standsBy.Load() {
+		left = max(left, time.Duration(p.heard.Load())+p.lookoutLife()-time.Since(p.clock.base))
+	}
+	return left
+}
+
+// lookoutLife is for how long a worker is the lookout.
+func (p *Pacer) lookoutLife() time.Duration { return p.cfg.Poll + lookoutTTL }
 
 // waitOf is how long to wait before the next question. An answer with jobs tells as well, so that a worker need not ask only to
 // hear that nothing else is due.
 func (p *Pacer) waitOf(t taken) time.Duration {
 	switch {
 	case t.verb == "standby":
-		return standbyEvery
+		return t.wait
 	case t.verb != "lookout", p.more: // on with the tasks outside of the lines
 		return 0
 	case t.wait < 0:

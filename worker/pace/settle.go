@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
 // What asynq keeps, and for how long (asynq v0.26.0, internal/rdb/rdb.go: statsTTL, maxArchiveSize,
@@ -175,7 +176,7 @@ func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record
 	keys := []string{
 		k.Task(h.ID), k.Active(), k.Lease(), k.Groups(), k.Due(), k.Busy(), k.Outcomes(), k.Stream(),
 	}
-	if unique := h.msg.texts[fieldUniqueKey]; unique != "" {
+	if unique := h.msg.Text(taskmsg.UniqueKey); unique != "" {
 		keys = append(keys, unique)
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
@@ -223,7 +224,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	}
 	d.OK, d.UsagePage, d.UsageApp = s.Report.encode(p.cfg.Steady)
 	d.Adapts = !h.constant
-	retention := h.msg.numbers[fieldRetention]
+	retention := h.msg.Number(taskmsg.Retention)
 	switch {
 	case o.Kind == "" && s.Retry > 0:
 		d.To, d.Score = "retry", now.Add(s.Retry+time.Second-1).Unix() // a whole second, and never early
@@ -251,20 +252,20 @@ func firstBytes(text string, n int) string {
 }
 
 // encode is the task's message from now on, as asynq would write it, or nil where it stays as it is.
-func (h *Hand) encode(d decision, s Settlement, now time.Time) []byte {
+func (h *Hand) encode(d decision, s Settlement, now time.Time) string {
 	switch {
 	case d.Place == "completed":
-		return h.msg.with(edit{field: fieldCompletedAt, number: now.Unix()})
+		return h.msg.With(taskmsg.Edit{Field: taskmsg.CompletedAt, Number: now.Unix()})
 	case d.Place == "archived", d.To == "retry":
 		why := s.Outcome.Reason
 		if d.Kind != "" {
 			why = string(d.Kind) + ": " + why
 		}
-		edits := []edit{{field: fieldError, text: why}, {field: fieldLastFailedAt, number: now.Unix()}}
+		edits := []taskmsg.Edit{{Field: taskmsg.Error, Text: why}, {Field: taskmsg.LastFailedAt, Number: now.Unix()}}
 		if s.Counted {
-			edits = append(edits, edit{field: fieldRetried, number: int64(h.Retried) + 1})
+			edits = append(edits, taskmsg.Edit{Field: taskmsg.Retried, Number: int64(h.Retried) + 1})
 		}
-		return h.msg.with(edits...)
+		return h.msg.With(edits...)
 	}
-	return nil
+	return ""
 }

@@ -10,7 +10,8 @@
 -- KEYS[6] sendpace:{q}:due       line -> the earliest time, in us, that it is worth a look
 -- KEYS[7] sendpace:{q}:busy      recipient -> id of the job that goes before all others to it
 -- KEYS[8] sendpace:{q}:pause:app
--- KEYS[9] sendpace:{q}:lookout   id of the worker that polls while the others stand by, and until when, in us
+-- KEYS[9] sendpace:{q}:lookout   id of the worker that polls while the others stand by, and until when, in us; and the channel on
+--                                which it says each time that it goes on
 -- KEYS[10] sendpace:{q}:looked   when, in us, a worker looked last for what came beside the lines
 -- ARGV[1] lease expiry, unix seconds
 -- ARGV[2] asynq:{q}:t:           prefix of the task hashes
@@ -31,7 +32,7 @@
 --                                  asking for a permit, 0 if not. Its slot is taken. The verb says when to ask again:
 --         'again'    at once
 --         'lookout'  in wait us (-1: nothing is waiting): the worker is to look out for what comes
---         'standby'  later: another worker looks out
+--         'standby'  in wait us, unless that worker goes on: another one looks out
 --         'task'     at once; the job is one that no line could be told of, and is subject to no limit yet
 -- All times are the server's, in us.
 --
@@ -243,14 +244,18 @@ local function hand_out_due()
   end
 end
 
--- idle says how long to wait, to the lookout; the others stand by. A worker that passed lines does not look out for them.
+-- idle says how long to wait, to the lookout; the others stand by until its key is gone, a millisecond after its time, and not longer
+-- than a lookout's time, should the clock have gone back. A worker that passed lines does not look out for them.
 local function idle(lookout, till, wait)
+  local life = ARGV[10] * 1000
+  local last = (tonumber(till) or now) - now
   if left then
     hand_on(lookout)
   elseif lookout and lookout ~= ARGV[6] then
-    return 'standby', '0'
-  elseif (tonumber(till) or 0) - now < ARGV[10] * 500 then
-    redis.call('SET', KEYS[9], ARGV[6] .. string.format(' %.0f', now + ARGV[10] * 1000), 'PX', ARGV[10])
+    return 'standby', string.format('%.0f', math.max(0, math.min(last, life)) + 2000)
+  elseif last < life / 2 then
+    redis.call('SET', KEYS[9], ARGV[6] .. string.format(' %.0f', now + life), 'PX', ARGV[10])
+    redis.call('PUBLISH', KEYS[9], ARGV[6])
   end
   return 'lookout', string.format('%.0f', wait)
 end
