@@ -30,7 +30,6 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -66,9 +65,10 @@ func strict(cmd *cobra.Command) {
 // helpCommand is cobra's, but that asking for a command that is not there is wrong use.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Say what a command does",
-		Args:  cobra.ArbitraryArgs,
+		Use:     "help [command]",
+		Short:   "Say what a command does",
+		Example: "  sendpace help page rate",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
@@ -167,7 +167,7 @@ func (a *app) finish(err error) int {
 	}
 	a.say("%s", err)
 	var advice *hinted
-	if errors.As(err, &advice) {
+	if errors.As(err, &advice) && advice.hint != "" {
 		fmt.Fprintf(a.stderr, "  %s\n", advice.hint)
 	}
 	var badConfig *config.Error

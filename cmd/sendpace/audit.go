@@ -88,6 +88,9 @@ func auditText(r *pace.AuditReport) string {
 		notes = append(notes, "there are too many jobs to look at in one step: what waits was only counted, and jobs that are not counted as\n"+
 			"accepted yet can make up for missing ones; --deep names those")
 	}
+	if len(notes) == 0 && r.Fits() {
+		notes = append(notes, "the account adds up: no job is lost")
+	}
 	if len(notes) > 0 {
 		parts = append(parts, strings.Join(notes, "\n"))
 	}

@@ -26,6 +26,8 @@ func TestAudit(t *testing.T) {
 broadcast  accepted  open  found  sent  failed  expired  cancelled  unknown  missing
 ──────────────────────────────────────────────────────────────────────────────────────
 sale              1     1      -     0       0        0          0        0        0
+
+the account adds up: no job is lost
 `, ""}, got)
 
 	lost := put(t, rdb, "1002")
@@ -33,6 +35,7 @@ sale              1     1      -     0       0        0          0        0     
 	got = on(url, "audit")
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.out, "\nlost  "+lost+"\n")
+	assert.NotContains(t, got.out, "adds up")
 	assert.Contains(t, got.err, "sendpace: the account does not add up\n")
 	assert.Equal(t, 0, on(url, "audit", "--page", "1001").code)
 

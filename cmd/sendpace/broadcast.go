@@ -61,6 +61,8 @@ func (a *app) broadcastPauseCommand() *cobra.Command {
 		Long:    "pause stops a broadcast at once: what a worker has in hand arrives, everything else waits.",
 		Example: "  sendpace broadcast pause spring-sale --why 'the link is broken'",
 		Args:    oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				state, err := c.Pause(ctx, args[0], why)
@@ -81,6 +83,8 @@ func (a *app) broadcastResumeCommand() *cobra.Command {
 			"on with everybody: look at broadcast report first.",
 		Example: "  sendpace broadcast resume spring-sale",
 		Args:    oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				state, err := c.Resume(ctx, args[0])
@@ -111,6 +115,8 @@ func (a *app) broadcastCancelCommand() *cobra.Command {
 			"in hand is asked not to be sent, which may come too late. The command asks first, or takes --yes.",
 		Example: "  sendpace broadcast cancel spring-sale --yes",
 		Args:    oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.confirm(yes, "cancel all of broadcast "+args[0]+" that was not sent yet"); err != nil {
 				return err

@@ -28,6 +28,8 @@ func (a *app) broadcastStatusCommand() *cobra.Command {
 		Short:   "Show how far a broadcast is, how fast it goes, and when it will be done",
 		Example: "  sendpace broadcast status spring-sale",
 		Args:    oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				s, err := c.Status(ctx, args[0])
@@ -104,9 +106,10 @@ func broadcastCounts(s *broadcast.Status) []namedCount {
 func (a *app) broadcastListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Show all broadcasts, the newest first",
-		Long:  "list shows the broadcasts that go on, and those that ended within the last 90 days.",
+		Use:     "list",
+		Short:   "Show all broadcasts, the newest first",
+		Long:    "list shows the broadcasts that go on, and those that ended within the last 90 days.",
+		Example: "  sendpace broadcast list\n  sendpace broadcast list --json | jq -r 'select(.state == \"paused\").name'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				list, err := c.List(ctx)
@@ -151,6 +154,8 @@ func (a *app) broadcastReportCommand() *cobra.Command {
 		Example: "  sendpace broadcast report spring-sale\n" +
 			"  sendpace broadcast report spring-sale --html spring-sale.html",
 		Args: oneName,
+
+		ValidArgsFunction: onlyFirst(a.completeBroadcasts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
 				r, err := c.Report(ctx, args[0])

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer/broadcast"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -31,6 +33,8 @@ func (a *app) completions(cmd *cobra.Command) {
 			return
 		case f.Name == "page":
 			complete = a.completePages()
+		case f.Name == "broadcast":
+			complete = a.completeBroadcasts
 		case fixed[f.Name] == nil:
 			return
 		}
@@ -76,9 +80,7 @@ func (a *app) knownPages(cmd *cobra.Command) []cobra.Completion {
 	if len(ids) > 0 {
 		return ids
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completeTimeout)
-	defer cancel()
-	_ = onRedis(ctx, cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+	askInTime(cmd, cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
 		s, err := pace.ReadStatus(ctx, rdb, "")
 		if err != nil {
 			return err
@@ -89,4 +91,33 @@ func (a *app) knownPages(cmd *cobra.Command) []cobra.Completion {
 		return nil
 	})
 	return ids
+}
+
+// askInTime asks Redis something for a completion.
+func askInTime(cmd *cobra.Command, cfg *config.Config, ask func(context.Context, redis.UniversalClient) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completeTimeout)
+	defer cancel()
+	_ = onRedis(ctx, cfg, ask) // what goes wrong leaves the shell without words
+}
+
+// completeBroadcasts completes the name of a broadcast.
+func (a *app) completeBroadcasts(cmd *cobra.Command, _ []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+	quiet := *a
+	quiet.stderr = io.Discard
+	cfg, err := quiet.config(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	askInTime(cmd, cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
+		c, err := broadcast.New(rdb, broadcast.Config{})
+		if err != nil {
+			return err
+		}
+		list, err := c.List(ctx)
+		for _, b := range list {
+			names = append(names, b.Name)
+		}
+		return err
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

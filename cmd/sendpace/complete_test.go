@@ -5,12 +5,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	url, rdb := startRedis(t)
 	put(t, rdb, "4711")
+	people, message := writeFile(t, "people.csv", "recipient\n4321\n"), writeFile(t, "m.json", `{"messaging_type":"UPDATE","message":{"text":"x"}}`)
+	require.Equal(t, 0, on(url, "broadcast", "start", "sale", "--page", "4711", "--audience", people, "--template", message, "--yes").code)
 	config := writeFile(t, "c.yaml", pagesFile)
 	for args, want := range map[string]string{
 		"page show --config " + config + " ":              "1001 1002",
@@ -28,6 +31,11 @@ func TestCompletion(t *testing.T) {
 		"worker --log-level ":                             "trace debug info warn error",
 		"dead replay --redis " + url + " --page ":         "4711",
 		"audit --config " + config + " --page ":           "1001 1002",
+		"broadcast status --redis " + url + " ":           "sale",
+		"broadcast cancel --redis " + url + " ":           "sale",
+		"broadcast pause --redis " + url + " sale ":       "",
+		"broadcast report --redis redis://127.0.0.1:1 ":   "",
+		"dead list --redis " + url + " --broadcast ":      "sale",
 		"suppressed list --config " + config + " --page ": "1001 1002",
 	} {
 		got := sendpace("", nil, append([]string{"__completeNoDesc"}, strings.Split(args, " ")...)...)

@@ -124,7 +124,7 @@ func TestDeadReplayOfExpiredJobs(t *testing.T) {
 	got := on(url, args...)
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.err, "sendpace: late: expires_at: has passed: it was 2026-11-24T09:00:00Z\n")
-	assert.Contains(t, got.err, "1 of 1 jobs were refused\n  they stay failed\n")
+	assert.Contains(t, got.err, "1 of 1 jobs were refused, and stay as they are\n  sendpace dead replay --expires 2h gives those")
 	assert.Equal(t, ran{out: "1 enqueued again, 0 were so before, 0 refused\n"}, on(url, append(args, "--expires", "2h")...))
 }
 

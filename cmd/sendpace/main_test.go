@@ -15,6 +15,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -143,9 +144,9 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 	config := writeFile(t, "c.yaml", pagesFile)
 	bad := writeFile(t, "bad.yaml", "defaults: {rate: -1}\nrediss: {}")
 	for args, want := range map[string]string{
-		"":                                  "a command is missing\n  sendpace audit|broadcast|config|",
+		"":                                  "a command is missing\n  sendpace audit|broadcast|completion|config|",
 		"moniter":                           "there is no command \"moniter\"\n  did you mean sendpace monitor?\n",
-		"xyzzy":                             "there is no command \"xyzzy\"\n  the commands are audit, broadcast, config, ",
+		"xyzzy":                             "there is no command \"xyzzy\"\n  the commands are audit, broadcast, completion, config, ",
 		"help moniter":                      "there is no command \"moniter\"\n  did you mean sendpace monitor?\n",
 		"config":                            "a command is missing\n  sendpace config check\n",
 		"config chek":                       "there is no command \"config chek\"\n  did you mean sendpace config check?\n",
@@ -358,4 +359,42 @@ func TestSandboxSummary(t *testing.T) {
 		"2": {Count: 70, Accepted: 60, Refused: 10, Pace: sandbox.Pace{Rate: 49.749, WorstSecond: 50}},
 		"1": {Count: 1, Accepted: 1, Pace: sandbox.Pace{WorstSecond: 1}},
 	}))
+}
+
+// leaves are the commands below cmd that do something.
+func leaves(cmd *cobra.Command) []*cobra.Command {
+	if !cmd.HasSubCommands() {
+		return []*cobra.Command{cmd}
+	}
+	var all []*cobra.Command
+	for _, sub := range cmd.Commands() {
+		all = append(all, leaves(sub)...)
+	}
+	return all
+}
+
+func TestEveryCommandShowsExamplesThatCanBeTyped(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range leaves((&app{}).root()) {
+		t.Run(cmd.CommandPath(), func(t *testing.T) {
+			own := 0
+			for line := range strings.SplitSeq(strings.ReplaceAll(cmd.Example, "\\\n", ""), "\n") {
+				_, typed, ok := strings.Cut(line, "sendpace ")
+				if !ok {
+					continue // another program's
+				}
+				typed = regexp.MustCompile(`\$\([^)]*\)|'[^']*'`).ReplaceAllString(typed, "x")
+				typed, _, _ = strings.Cut(typed, " | ")
+				typed, _, _ = strings.Cut(typed, " > ")
+				found, rest, err := (&app{}).root().Find(strings.Fields(typed))
+				require.NoError(t, err, line)
+				require.NoError(t, found.ParseFlags(rest), line)
+				require.NoError(t, found.ValidateArgs(found.Flags().Args()), line)
+				if found.CommandPath() == cmd.CommandPath() {
+					own++
+				}
+			}
+			assert.NotZero(t, own, "--help shows no example of it")
+		})
+	}
 }

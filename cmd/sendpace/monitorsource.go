@@ -113,7 +113,7 @@ func (m monitorSource) fleet(ctx context.Context) (*monitor.Fleet, error) {
 }
 
 func pageOnMonitor(s *pace.Status, p pace.PageStatus, lines []pace.LineStatus) monitor.Page {
-	v := pageView{PageStatus: p, Lines: lines}
+	v := pageView{PageStatus: p, Lines: lines, at: s.At}
 	allowed := p.Temporary.Over(p.Configured)
 	m := monitor.Page{
 		ID: p.ID, State: pageState(p, s), Rate: p.Rate, Limit: allowed.Page, Bulk: allowed.Bulk, Media: allowed.Media, Usage: p.Usage,
@@ -165,6 +165,9 @@ func notesView(s *pace.Status) []monitor.Note {
 		notes = append(notes, monitor.Note{
 			Text: "The queue is paused in asynq since " + stamp(s.Halted) + " UTC. Resume it under Jobs.", Bad: true,
 		})
+	}
+	for _, text := range shardNotes(s) {
+		notes = append(notes, monitor.Note{Text: text + ". Resume it under Jobs.", Bad: true})
 	}
 	for _, text := range scopeNotes("All pages", pace.App, nil, s.AppUsage, s.AppBudget, s.AppSpent) {
 		notes = append(notes, monitor.Note{Text: text})

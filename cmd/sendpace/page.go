@@ -111,23 +111,23 @@ func (v pageView) waiting() (n int64, until string) {
 	if !known {
 		return n, "-"
 	}
-	return n, span(max(longest, sharedETA(v.Lines)))
+	return n, span(max(longest, v.sharedETA(v.Lines)))
 }
 
-// sharedETA is how long the lines take that share the pace of the bulk lane, from when the first of them may send.
-func sharedETA(lines []pace.LineStatus) time.Duration {
+// sharedETA is how long those of the lines take that share the pace of the bulk lane, from when the first of them may send.
+func (v pageView) sharedETA(lines []pace.LineStatus) time.Duration {
 	var sum time.Duration
 	wait := time.Duration(math.MaxInt64)
 	for _, l := range lines {
 		if l.Lane == producer.LaneBulk && l.Side == "" {
 			alone := time.Duration(float64(l.Waiting) / l.Rate * float64(time.Second))
-			sum, wait = sum+alone, min(wait, max(0, l.ETA-alone))
+			sum, wait = sum+alone, min(wait, max(0, l.ETA-v.Slowed(alone, v.at)))
 		}
 	}
 	if sum == 0 {
 		return 0
 	}
-	return sum + wait
+	return v.Slowed(sum, v.at) + wait
 }
 
 func pageTable(s *pace.Status) table.Writer {
@@ -135,19 +135,22 @@ func pageTable(s *pace.Status) table.Writer {
 	rightAlign(t, 3, 4, 5, 6, 7, 8)
 	lines := linesByPage(s)
 	for _, p := range s.Pages {
-		v := pageView{PageStatus: p, Lines: lines[p.ID]}
+		v := pageView{PageStatus: p, Lines: lines[p.ID], at: s.At}
 		n, until := v.waiting()
 		r := p.Temporary.Over(p.Configured)
 		t.AppendRow(table.Row{p.ID, pageState(p, s), n, configured(r.Page), configured(r.Bulk), rateOf(p), usageOf(p), until,
-			whyStopped(p, s.App)})
+			whyStopped(p, s)})
 	}
 	return t
 }
 
 // whyStopped is the reason that the page does not send; empty if it does.
-func whyStopped(p pace.PageStatus, app *pace.PauseStatus) string {
+func whyStopped(p pace.PageStatus, s *pace.Status) string {
 	const longest = 60 // characters, so that the table stays one
-	for _, pause := range []*pace.PauseStatus{app, p.Pause} {
+	if pageState(p, s) == stateHalted {
+		return "the queue " + p.Queue + " is paused in asynq"
+	}
+	for _, pause := range []*pace.PauseStatus{s.App, p.Pause} {
 		if pause != nil {
 			text := []rune(oneLine(pause.Text))
 			if len(text) > longest {
@@ -201,7 +204,8 @@ func findPage(s *pace.Status, id string) (pageView, error) {
 			return pageViewOf(s, p), nil
 		}
 	}
-	return pageView{}, failure("sendpace page list shows those that there are", "nothing is known of page %s: it has no job and no rates", oneLine(id))
+	return pageView{}, failure("sendpace page list shows those that there are; those of the configuration show once a worker has run",
+		"nothing is known of page %s: it has no job and no rates", oneLine(id))
 }
 
 func pageText(v pageView) string {
@@ -229,8 +233,12 @@ func pageText(v pageView) string {
 	if len(v.Lines) > 0 {
 		text += "\n" + render(lineTable(v.Lines)) + "\n"
 	}
-	notes := append(scopeNotes("all pages", pace.App, v.AppPause, 0, 0, 0),
-		scopeNotes("page "+v.ID, v.ID, v.Pause, v.Usage, v.Configured.Budget, v.Spent)...)
+	var notes []string
+	if !v.Halted.IsZero() {
+		notes = append(notes, "the queue "+v.Queue+" is paused in asynq since "+stamp(v.Halted)+" UTC\n  "+resumeQueue)
+	}
+	notes = append(notes, scopeNotes("all pages", pace.App, v.AppPause, 0, 0, 0)...)
+	notes = append(notes, scopeNotes("page "+v.ID, v.ID, v.Pause, v.Usage, v.Configured.Budget, v.Spent)...)
 	if v.Temporary != nil {
 		notes = append(notes, hurried(v.ID, *v.Temporary, v.Temporary.Until.Sub(v.at)))
 	}

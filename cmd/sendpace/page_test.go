@@ -81,10 +81,12 @@ func TestPagePauseAndHold(t *testing.T) {
 func TestPageList(t *testing.T) {
 	t.Parallel()
 	url, rdb := startRedis(t)
-	newPacer(t, rdb)
+	pacer := newPacer(t, rdb)
 	put(t, rdb, "1001")
 	put(t, rdb, "1001")
 	put(t, rdb, "1002")
+	assert.Regexp(t, `1001  no worker        2 +40/s    2/s  0.0/s      -    -\n`, on(url, "page", "list").out, "nothing is sent, and nobody knows when")
+	require.NoError(t, pacer.Beat(context.Background()))
 	require.Equal(t, 0, on(url, "page", "hold", "1002", "--why", strings.Repeat("very ", 20)+"long").code)
 	got := on(url, "page", "list")
 	assert.Equal(t, 0, got.code, got.err)
@@ -105,7 +107,7 @@ func TestPageList(t *testing.T) {
 func TestPageShow(t *testing.T) {
 	t.Parallel()
 	url, rdb := startRedis(t)
-	newPacer(t, rdb)
+	require.NoError(t, newPacer(t, rdb).Beat(context.Background()))
 	put(t, rdb, "1001")
 	id := put(t, rdb, "1001")
 	require.Equal(t, 0, on(url, "job", "cancel", id).code)
@@ -135,7 +137,7 @@ $`, got.out)
 
 	got = on(url, "page", "show", "4711")
 	assert.Equal(t, 1, got.code)
-	assert.Equal(t, "sendpace: nothing is known of page 4711: it has no job and no rates\n  sendpace page list shows those that there are\n", got.err)
+	assert.Equal(t, "sendpace: nothing is known of page 4711: it has no job and no rates\n  sendpace page list shows those that there are; those of the configuration show once a worker has run\n", got.err)
 }
 
 func TestPagesWaitAsLongAsAllTheirLines(t *testing.T) {

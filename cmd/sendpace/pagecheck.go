@@ -21,7 +21,7 @@ func (a *app) pageCheckCommand() *cobra.Command {
 		Short: "Ask the platform whether the tokens of pages work",
 		Long: "check makes one call for each configured page, or for those that are named, and says what is wrong with its token\n" +
 			"and what to do. Whether a token may send, only a send shows: where one was refused for want of a permission, the\n" +
-			"page is on hold, and check says why. Nothing is sent. It exits with 1 if a page cannot send.",
+			"page is on hold, and check says why. Nothing is sent. It exits with 1 unless all pages can send.",
 		Example: "  sendpace page check\n  sendpace page check 1001 --json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -84,11 +84,15 @@ func (a *app) checkPages(ctx context.Context, cfg *config.Config, pages []config
 	if err != nil {
 		a.say("holds are not shown: %s", err)
 	}
-	t, notes, bad := newTable("page", "name", "token"), []string{}, 0
+	t, notes, bad, unknown := newTable("page", "name", "token"), []string{}, 0, 0
 	for _, p := range pages {
 		f := findOut(ctx, client, pageOf(p), holds)
-		if !f.OK {
+		if verdict := verdictOf(f); verdict == notKnown {
+			unknown++
+		} else if !f.OK {
 			bad++
+		}
+		if !f.OK {
 			notes = append(notes, fmt.Sprintf("page %s: %s\n  %s", p.ID, f.Problem, f.Advice))
 		}
 		t.AppendRow(table.Row{f.PageID, f.Name, verdictOf(f)})
@@ -101,8 +105,13 @@ func (a *app) checkPages(ctx context.Context, cfg *config.Config, pages []config
 	if !asJSON {
 		fmt.Fprintln(a.stdout, strings.TrimSpace(render(t)+"\n\n"+strings.Join(notes, "\n")))
 	}
-	if bad > 0 {
+	switch {
+	case bad > 0 && unknown > 0:
+		return failure("see above", "%d of %d pages cannot send, and of %d it is not known", bad, len(pages), unknown)
+	case bad > 0:
 		return failure("see above", "%d of %d pages cannot send", bad, len(pages))
+	case unknown > 0:
+		return failure("see above", "of %d of %d pages it is not known whether they can send", unknown, len(pages))
 	}
 	return nil
 }
@@ -116,8 +125,11 @@ func verdictOf(f pageFinding) string {
 	case f.blamed:
 		return "does not work"
 	}
-	return "not known"
+	return notKnown
 }
+
+// notKnown is the verdict where the platform did not tell.
+const notKnown = "not known"
 
 // holdsOf are the pages on hold. A token can be checked without Redis.
 func holdsOf(ctx context.Context, cfg *config.Config, pages []config.Page) (map[string]pace.Reason, error) {

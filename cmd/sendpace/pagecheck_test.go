@@ -71,6 +71,7 @@ func TestPageCheck(t *testing.T) {
 	got = check("1001")
 	assert.Equal(t, 1, got.code)
 	assert.Regexp(t, `(?m)^1001 .* not known$`, got.out)
+	assert.Contains(t, got.err, "sendpace: of 1 of 1 pages it is not known whether they can send\n", "which is not that it cannot")
 	assert.Contains(t, got.out, "this says nothing about the token; check graph.base_url")
 }
 

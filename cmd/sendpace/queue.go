@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -36,7 +37,25 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return errors.Join(explained(ctx, rdb, run(ctx, rdb)), closeRedis())
+	return errors.Join(outage(explained(ctx, rdb, run(ctx, rdb)), cfg), closeRedis())
+}
+
+// outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.
+func outage(err error, cfg *config.Config) error {
+	var said *hinted
+	var network net.Error
+	var op *net.OpError
+	switch {
+	case err == nil, errors.As(err, &said), errors.As(err, &op) && op.Op == "listen":
+		return err
+	case !errors.As(err, &network) && !errors.Is(err, io.EOF):
+		return err
+	}
+	address, parseErr := config.ParseRedis(cfg.Redis.URL.Reveal())
+	if parseErr != nil {
+		return err
+	}
+	return failure("type it again once Redis at "+address.String()+" answers", "Redis went away: %w", err)
 }
 
 // withProducer runs a command that works on jobs.

@@ -33,19 +33,52 @@ func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.Un
 		return nil, nil, misuse("name a running Redis with --redis or SENDPACE_REDIS_URL, or run sendpace demo",
 			"redis.url: an embedded Redis lives and dies with its process; only sendpace demo can use one")
 	}
+	rdb := redis.NewUniversalClient(redisOptions(cfg, address))
+	if err := ping(ctx, rdb); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, errors.Join(interrupted{}, rdb.Close())
+		}
+		return nil, nil, failure(redisHint(err, address), "Redis at %s does not answer%w", address, errors.Join(err, rdb.Close()))
+	}
+	if len(tweaks) == 0 {
+		return rdb, rdb.Close, nil
+	}
+	// A client that tries for long would not have told in time why it cannot connect.
+	if err := rdb.Close(); err != nil {
+		return nil, nil, err
+	}
 	opts := redisOptions(cfg, address)
 	for _, change := range tweaks {
 		change(opts)
 	}
-	rdb := redis.NewUniversalClient(opts)
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	if err := rdb.Ping(ctx).Err(); err != nil {
-		return nil, nil, failure(redisHint(err, address), "Redis at %s does not answer: %w",
-			address, errors.Join(err, rdb.Close()))
-	}
+	rdb = redis.NewUniversalClient(opts)
 	return rdb, rdb.Close, nil
 }
+
+// interrupted is the error of a Ctrl-C before anything was done.
+type interrupted struct{}
+
+func (interrupted) Error() string { return "interrupted; nothing was done" }
+func (interrupted) Unwrap() error { return context.Canceled }
+
+func ping(ctx context.Context, rdb redis.UniversalClient) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := rdb.Ping(ctx).Err()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return silent{err}
+	}
+	return fmt.Errorf(": %w", err)
+}
+
+// silent is the error of a Redis that takes a connection and says nothing.
+type silent struct{ error }
+
+func (silent) Error() string   { return fmt.Sprintf(" within %s", pingTimeout) }
+func (s silent) Unwrap() error { return s.error }
 
 // redisHint says what to do about a Redis that does not answer.
 func redisHint(err error, address config.RedisAddress) string {

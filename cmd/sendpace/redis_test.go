@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -130,4 +134,59 @@ func TestSentinelsWithALogin(t *testing.T) {
 	got := sendpace("", nil, "status", "--redis", url)
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.err, "sentinel_user")
+}
+
+func TestWhyRedisDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // the kernel connects, nobody reads
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, mute.Close()) })
+	const hint = "\n  start it, or name another with --redis or SENDPACE_REDIS_URL\n"
+	config := writeFile(t, "sendpace.yaml", `{pages: [{id: "1001", access_token: token-of-1001}]}`)
+	for addr, want := range map[string]string{
+		closed.Addr().String(): " does not answer: dial tcp " + closed.Addr().String() + ": connect: connection refused" + hint,
+		mute.Addr().String():   " does not answer within 5s" + hint,
+	} {
+		for _, command := range []string{"status", "worker"} {
+			got := sendpace("", nil, command, "--redis", "redis://"+addr, "--config", config)
+			assert.Equal(t, ran{code: 1, err: "sendpace: Redis at redis://" + addr + want}, got, command)
+		}
+	}
+}
+
+func TestCtrlCWhileRedisIsSilent(t *testing.T) {
+	t.Parallel()
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, mute.Close()) })
+	p := start(t, nil, nil, "status", "--redis", "redis://"+mute.Addr().String())
+	conn, err := mute.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
+	assert.Equal(t, 1, p.stop())
+	assert.Equal(t, "sendpace: interrupted; nothing was done\n", p.err.String())
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := config.Load(config.Source{})
+	require.NoError(t, err)
+	hintOf := func(err error) string {
+		var h *hinted
+		errors.As(outage(err, cfg), &h)
+		if h == nil {
+			return ""
+		}
+		return h.hint
+	}
+	const again = "type it again once Redis at redis://127.0.0.1:6379 answers"
+	assert.Equal(t, again, hintOf(fmt.Errorf("broadcast: %w", &net.OpError{Op: "dial", Err: errors.New("refused")})))
+	assert.Equal(t, again, hintOf(fmt.Errorf("enqueue: %w", io.EOF)))
+	assert.Equal(t, "go on", hintOf(failure("go on", "%w", io.EOF)), "the command knows better")
+	assert.Empty(t, hintOf(&net.OpError{Op: "listen", Err: errors.New("in use")}))
+	assert.Empty(t, hintOf(errors.New("something else")))
+	assert.NoError(t, outage(nil, cfg))
 }

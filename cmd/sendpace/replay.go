@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/sendapi"
@@ -17,6 +18,7 @@ type replayer struct {
 	opts     []producer.Option
 
 	enqueued, repeats, refused int
+	late                       bool // a job was refused because its time has passed
 }
 
 // sendAll enqueues jobs in batches, until ctx ends.
@@ -54,6 +56,8 @@ func (r *replayer) send(ctx context.Context, batch []producer.Outcome) error {
 		var problems sendapi.Problems
 		switch {
 		case errors.As(result.Err, &problems):
+			late := func(p sendapi.Problem) bool { return p.Path == "expires_at" }
+			r.late = r.late || slices.ContainsFunc(problems, late)
 			r.refuse(ids[i], result.Err)
 		case result.Err != nil:
 			return result.Err
@@ -78,7 +82,11 @@ func (r *replayer) tell(err error, n int) error {
 	case err != nil:
 		return failure("run it again: what is enqueued again is not doubled", "%w", err)
 	case r.refused > 0:
-		return failure("they stay failed", "%d of %d jobs were refused", r.refused, n)
+		hint := "sendpace dead export prints them, to be mended and enqueued"
+		if r.late {
+			hint = "sendpace dead replay --expires 2h gives those whose time has passed a new one"
+		}
+		return failure(hint, "%d of %d jobs were refused, and stay as they are", r.refused, n)
 	}
 	return nil
 }

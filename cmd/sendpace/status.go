@@ -28,7 +28,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show what waits, how fast it goes, and what stands still and why",
 		Long: "status shows the workers, for each page and lane what waits, how long the first job has been waiting, the rate as\n" +
 			"configured and now, and how long it will take, then what stops or slows pages, and the last errors. On a terminal --watch\n" +
-			"fills it, and shows first what needs a person.",
+			"fills it, and shows first what needs a person. The rate now is that of the last 10 to 20 seconds, and a worker counts until\n" +
+			"it was silent for 10.",
 		Example: "  sendpace status\n  sendpace status --watch\n  sendpace status --json | jq .totals",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
@@ -208,7 +209,10 @@ func statusNotes(s *pace.Status) []string {
 		notes = append(notes, "no worker runs\n  start one: sendpace worker")
 	}
 	if !s.Halted.IsZero() {
-		notes = append(notes, "all pages: the queue is paused in asynq since "+stamp(s.Halted)+" UTC\n  resume it in sendpace monitor")
+		notes = append(notes, "all pages: the queue is paused in asynq since "+stamp(s.Halted)+" UTC\n  "+resumeQueue)
+	}
+	for _, note := range shardNotes(s) {
+		notes = append(notes, note+"\n  "+resumeQueue)
 	}
 	notes = append(notes, scopeNotes("all pages", pace.App, s.App, s.AppUsage, s.AppBudget, s.AppSpent)...)
 	for _, p := range s.Pages {
@@ -216,6 +220,29 @@ func statusNotes(s *pace.Status) []string {
 		if p.Temporary != nil {
 			notes = append(notes, hurried(p.ID, *p.Temporary, p.Temporary.Until.Sub(s.At)))
 		}
+	}
+	return notes
+}
+
+// resumeQueue is what to do about a queue that is paused in asynq.
+const resumeQueue = "resume it in sendpace monitor --read-write, under Jobs"
+
+// shardNotes say which shards are paused in asynq while others are not.
+func shardNotes(s *pace.Status) []string {
+	if !s.Halted.IsZero() {
+		return nil
+	}
+	pages, since := map[string]int{}, map[string]time.Time{}
+	for _, p := range s.Pages {
+		if !p.Halted.IsZero() {
+			pages[p.Queue]++
+			since[p.Queue] = p.Halted
+		}
+	}
+	var notes []string
+	for _, queue := range slices.Sorted(maps.Keys(pages)) {
+		notes = append(notes, fmt.Sprintf("%s of the queue %s: it is paused in asynq since %s UTC",
+			plural(pages[queue], "page"), queue, stamp(since[queue])))
 	}
 	return notes
 }
@@ -258,13 +285,15 @@ const (
 	stateHeld    = "on hold"
 	statePaused  = "paused"
 	stateHalted  = "halted"
+	stateNobody  = "no worker"
+	stateSpent   = "budget used up"
 	stateSending = "sending"
 )
 
 // stateUrgency is how much a state needs a person: 3 for what lasts until one acts, 2 for what goes by, 0 for none.
 func stateUrgency(state string) int {
 	switch state {
-	case stateHeld, stateHalted:
+	case stateHeld, stateHalted, stateNobody:
 		return 3
 	case stateSending:
 		return 0
@@ -279,12 +308,16 @@ func pageState(p pace.PageStatus, s *pace.Status) string {
 		paused = paused || pause != nil
 	}
 	switch {
-	case !s.Halted.IsZero():
+	case !s.Halted.IsZero(), !p.Halted.IsZero():
 		return stateHalted
 	case held:
 		return stateHeld
 	case paused:
 		return statePaused
+	case len(s.Workers) == 0:
+		return stateNobody
+	case spent(p):
+		return stateSpent
 	case p.Stage == "probe":
 		return "probing"
 	case p.Stage == "climb" && p.Percent < 100:
@@ -294,6 +327,9 @@ func pageState(p pace.PageStatus, s *pace.Status) string {
 	}
 	return stateSending
 }
+
+// spent is true for a page whose sends of 24 hours are used up.
+func spent(p pace.PageStatus) bool { return p.Configured.Budget > 0 && p.Spent >= p.Configured.Budget }
 
 // scopeNotes says what holds up a page, or all of them, and how much of their allowances is used.
 func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, spent int64) (notes []string) {
@@ -312,10 +348,24 @@ func scopeNotes(who, scope string, pause *pace.PauseStatus, usage int, budget, s
 // stillness says why something does not send, and what to do about it.
 func stillness(who, scope string, p *pace.PauseStatus) string {
 	if p.Hold {
-		return fmt.Sprintf("%s: on hold since %s: %s\n  when that is put right: sendpace page release %s",
-			who, p.Since.UTC().Format("2006-01-02 15:04 MST"), oneLine(p.Text), scope)
+		since := p.Since.UTC().Format("2006-01-02 15:04 MST")
+		return fmt.Sprintf("%s: on hold since %s: %s\n  %s", who, since, oneLine(p.Text), endOfHold(scope, p))
 	}
 	return fmt.Sprintf("%s: paused for another %s: %s", who, span(p.Left), oneLine(p.Text))
+}
+
+// endOfHold says what ends a hold.
+func endOfHold(scope string, p *pace.PauseStatus) string {
+	release := "sendpace page release " + scope
+	switch {
+	case p.MissingToken:
+		return "give the workers a token for it (pages in the configuration): it goes on by itself then"
+	case p.TokenMark != "":
+		return adviceOnCode(p.Code, p.Subcode) + ". The page goes on by itself then; " + release + " tries the one that is there"
+	case p.Code != 0:
+		return adviceOnCode(p.Code, p.Subcode) + "; then: " + release
+	}
+	return "when that is put right: " + release
 }
 
 // configured prints a rate. There is none before a worker has set the rates.

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -60,7 +64,7 @@ page  lane            waiting  oldest   rate    now  usage    ETA  state        
 1004  bulk                  5       -      -  0.0/s      -      -  sending
 1005  -                     0       -   30/s  0.0/s      -      -  climbing, 40 %
 1006  bulk later            1       -  0.9/s  0.0/s      -     1s  probing         probe
-1007  bulk                  1       -  0.9/s  0.0/s   90 %     1s  slowed, 55 %    budget
+1007  bulk                  1       -  0.9/s  0.0/s   90 %     1s  budget used up  budget
 
 waiting 100027   now 5.0/s   in hand 2   to be retried 1   scheduled 4   archived 9
 sent 15   failed 1
@@ -95,8 +99,20 @@ func TestStatusSaysThatNothingCanBeSent(t *testing.T) {
 	assert.Contains(t, textOf(&pace.Status{Scheduled: 1}), note)
 	assert.NotContains(t, textOf(&pace.Status{}), note, "there is nothing to do")
 	assert.NotContains(t, textOf(&pace.Status{Scheduled: 1, Workers: make([]pace.WorkerInfo, 1)}), note)
-	assert.Regexp(t, `(?s)1001 .* halted\n.*all pages: the queue is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor\n$`,
+	assert.Regexp(t, `(?s)1001 .* halted\n.*all pages: the queue is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor --read-write, under Jobs\n$`,
 		textOf(&pace.Status{Pages: []pace.PageStatus{{ID: "1001"}}, Halted: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC)}))
+}
+
+func TestAShardThatIsPausedInAsynqStopsItsPagesAlone(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC)
+	s := &pace.Status{Workers: make([]pace.WorkerInfo, 1), Pages: []pace.PageStatus{
+		{ID: "1001", Queue: "messenger-1of2", Halted: since}, {ID: "1002", Queue: "messenger-0of2"}, {ID: "1003", Queue: "messenger-1of2", Halted: since},
+	}}
+	assert.Regexp(t, `(?s)1001 .* halted\n1002 .* sending\n1003 .* halted\n.*\n`+
+		`2 pages of the queue messenger-1of2: it is paused in asynq since 2026-11-24 09:05:00 UTC\n  resume it in sendpace monitor --read-write, under Jobs\n$`, textOf(s))
+	assert.NotContains(t, textOf(s), "page release", "that would change nothing")
+	assert.Regexp(t, `1001  halted .* the queue messenger-1of2 is paused in asynq\n1002 +sending .*  -\n`, render(pageTable(s)))
 }
 
 func TestSpans(t *testing.T) {
@@ -134,4 +150,23 @@ func TestStatusWatchesUntilItIsStopped(t *testing.T) {
 	assert.Equal(t, 0, p.stop())
 	assert.Empty(t, p.err.String())
 	assert.NotContains(t, p.out.String(), "\x1b", "no terminal, no cursor movements")
+}
+
+func TestStatusWatchTellsOnceThatRedisIsAway(t *testing.T) {
+	t.Parallel()
+	answers := []error{nil, errors.New("EOF"), errors.New("EOF"), nil}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, said := newOutput(), newOutput()
+	w := watcher{app: &app{stdout: out, stderr: said}, read: func(context.Context) (*fleetView, error) {
+		if len(answers) == 0 {
+			cancel()
+			return nil, ctx.Err()
+		}
+		err := answers[0]
+		answers = answers[1:]
+		return &fleetView{Status: &pace.Status{}}, err
+	}}
+	synctest.Test(t, func(t *testing.T) { require.NoError(t, w.watch(ctx)) })
+	assert.Equal(t, "sendpace: waiting for Redis: EOF\nsendpace: Redis answers again\n", said.String())
+	assert.Equal(t, 2, strings.Count(out.String(), "in hand 0"))
 }

@@ -13,8 +13,9 @@ var version string
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the versions of Sendpace, Go and asynq",
+		Use:     "version",
+		Short:   "Print the versions of Sendpace, Go and asynq",
+		Example: "  sendpace version",
 		RunE: func(*cobra.Command, []string) error {
 			info := buildInfo()
 			_, err := fmt.Fprintf(a.stdout, "sendpace %s\ncommit   %s\ngo       %s\nasynq    %s\n",

@@ -44,14 +44,17 @@ func (w *watcher) watch(ctx context.Context) error {
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for {
+	for away := false; ; {
 		v, err := w.read(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
-			w.app.say("%s", err)
-		default:
+		case err != nil && !away:
+			w.app.say("waiting for Redis: %s", err)
+		case err == nil && away:
+			w.app.say("Redis answers again")
+		}
+		if away = err != nil; !away {
 			if err := w.print(v); err != nil {
 				return err
 			}

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/sendpace/sendpace/config"
+	"github.com/sendpace/sendpace/producer/broadcast"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -28,12 +34,20 @@ func (a *app) whyPageCommand() *cobra.Command {
 
 		ValidArgsFunction: onlyFirst(a.completePages()),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStatus(cmd, func(s *pace.Status) error {
+			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
+				s, err := pace.ReadStatus(ctx, rdb, "")
+				if err != nil {
+					return err
+				}
 				v, err := findPage(s, args[0])
 				if err != nil {
 					return err
 				}
-				w := whyPage(s, v)
+				mailings, err := readMailings(ctx, rdb, v.Lines)
+				if err != nil {
+					return err
+				}
+				w := whyPage(s, v, mailings)
 				if asJSON {
 					return a.printJSON(w)
 				}
@@ -94,20 +108,52 @@ func (w answer) text(now time.Time) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-func whyPage(s *pace.Status, v pageView) answer {
+// mailings are the broadcasts that have a line at a page, by name.
+type mailings map[string]*broadcast.Status
+
+// readMailings reads the broadcasts of lines. One that only jobs know of, which were enqueued with its name, is not among them.
+func readMailings(ctx context.Context, rdb redis.UniversalClient, lines []pace.LineStatus) (mailings, error) {
+	found := mailings{}
+	for _, l := range lines {
+		if l.Broadcast == "" || found[l.Broadcast] != nil {
+			continue
+		}
+		c, err := broadcast.New(rdb, broadcast.Config{})
+		if err != nil {
+			return nil, err
+		}
+		b, err := c.Status(ctx, l.Broadcast)
+		switch {
+		case err == nil:
+			found[l.Broadcast] = b
+		case !errors.Is(err, broadcast.ErrNotFound):
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func whyPage(s *pace.Status, v pageView, known mailings) answer {
 	n, until := v.waiting()
 	state := fmt.Sprintf("%s; %d waiting, %s, ETA %s", v.State, n, rateOf(v.PageStatus), until)
 	if n == 0 {
 		state = v.State + "; nothing waits"
 	}
-	return answer{About: "page " + v.ID, State: state, Obstacles: pageObstacles(s, v)}
+	return answer{About: "page " + v.ID, State: state, Obstacles: pageObstacles(s, v, known)}
 }
 
 // pageObstacles are all that stops or slows a page, what stops all pages first.
-func pageObstacles(s *pace.Status, v pageView) []obstacle {
+func pageObstacles(s *pace.Status, v pageView, known mailings) []obstacle {
 	obstacles := append(fleetObstacles(s), slowObstacles(s, v.PageStatus)...)
 	for _, l := range v.Lines {
-		if c, ok := lineObstacle(v, l); ok {
+		if c, ok := broadcastObstacle(s, l, known[l.Broadcast]); ok {
+			c.What = fmt.Sprintf("%s: %d wait, ", laneName(l), l.Waiting) + c.What
+			obstacles = append(obstacles, c)
+			if c.Stops || l.Limit == "broadcast" {
+				continue
+			}
+		}
+		if c, ok := lineObstacle(s, v, l); ok {
 			obstacles = append(obstacles, c)
 		}
 	}
@@ -125,7 +171,7 @@ func fleetObstacles(s *pace.Status) []obstacle {
 	}
 	if !s.Halted.IsZero() {
 		obstacles = append(obstacles, obstacle{
-			What: "the queue is paused in asynq", Since: s.Halted, Stops: true, Change: "resume it in sendpace monitor",
+			What: "the queue is paused in asynq", Since: s.Halted, Stops: true, Change: resumeQueue,
 		})
 	}
 	return obstacles
@@ -134,6 +180,11 @@ func fleetObstacles(s *pace.Status) []obstacle {
 // slowObstacles are what stops or slows all lines of a page.
 func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
 	var obstacles []obstacle
+	if s.Halted.IsZero() && !p.Halted.IsZero() {
+		obstacles = append(obstacles, obstacle{
+			What: "the queue " + p.Queue + " of the page is paused in asynq", Since: p.Halted, Stops: true, Change: resumeQueue,
+		})
+	}
 	if s.App != nil {
 		obstacles = append(obstacles, stopObstacle(s, pace.App, s.App))
 	}
@@ -142,6 +193,11 @@ func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
 	}
 	if p.Pause == nil && s.App == nil {
 		obstacles = append(obstacles, stageObstacles(p)...)
+	} else if spent(p) { // what the lines wait for is the pause
+		obstacles = append(obstacles, obstacle{
+			What:  fmt.Sprintf("the page's %d sends of 24 hours are used up", p.Configured.Budget),
+			Stops: true, Change: "daily_budget of the page in the configuration",
+		})
 	}
 	if t := p.Temporary; t != nil {
 		obstacles = append(obstacles, obstacle{
@@ -165,12 +221,9 @@ func slowObstacles(s *pace.Status, p pace.PageStatus) []obstacle {
 func stopObstacle(s *pace.Status, scope string, p *pace.PauseStatus) obstacle {
 	c := obstacle{What: scopeName(scope) + " paused: " + oneLine(p.Text), Since: p.Since, Stops: true}
 	switch {
-	case p.Hold && p.MissingToken:
-		c.What = scopeName(scope) + " on hold: " + oneLine(p.Text)
-		c.Change = "give the workers a token for it (pages in the configuration): it goes on by itself then"
 	case p.Hold:
 		c.What = scopeName(scope) + " on hold: " + oneLine(p.Text)
-		c.Change = "put that right, then: sendpace page release " + scope
+		c.Change = endOfHold(scope, p)
 	case p.Code != 0:
 		c.Until, c.Change = s.At.Add(p.Left), "wait: the platform refuses more before, and may stop it for longer"
 	default:
@@ -202,29 +255,65 @@ func stageObstacles(p pace.PageStatus) []obstacle {
 	return nil
 }
 
+// broadcastObstacle is what a broadcast does to its line. ok is false if that is nothing, and where
+// there is no broadcast.
+func broadcastObstacle(s *pace.Status, l pace.LineStatus, b *broadcast.Status) (c obstacle, ok bool) {
+	switch {
+	case b == nil:
+		return c, false
+	case b.State == broadcast.StatePaused:
+		c.What, c.Stops = "and the broadcast is paused: "+oneLine(b.Why), true
+		c.Change = "sendpace broadcast resume " + l.Broadcast
+	case b.State == broadcast.StateLoading:
+		c.What, c.Stops = "and the broadcast is not stored whole yet", true
+		c.Change = "wait; if it was interrupted, type its sendpace broadcast start again"
+	case b.WaitsUntil.After(s.At):
+		c.What, c.Until, c.Stops = "and the broadcast's time has not come", b.WaitsUntil, true
+		if b.Window != "" {
+			c.What = "and the broadcast sends in its window alone, " + b.Window
+		}
+		c.Change = "wait; sendpace broadcast cancel " + l.Broadcast + " gives it up"
+	case b.State == broadcast.StateTesting:
+		c.What = fmt.Sprintf("and the broadcast's test share of %d people goes first", b.Test)
+		c.Change = "wait: the others follow by themselves, unless too many of it fail; sendpace broadcast status " + l.Broadcast
+	case l.Limit == "broadcast":
+		c.What, c.Until = "and the broadcast keeps to a pace of its own", l.Next
+		c.Change = "wait: it is as slow as its --finish-by allows"
+	default:
+		return c, false
+	}
+	return c, true
+}
+
 // lineObstacle is what the next job of a line waits for. ok is false where the obstacles of the page say it.
-func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
+func lineObstacle(s *pace.Status, v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 	c = obstacle{Until: l.Next}
 	waits := fmt.Sprintf("%s: %d wait", laneName(l), l.Waiting)
 	change := func(flag string) string { return "sendpace page rate " + v.ID + " --" + flag + " RATE --for 2h" }
 	rates := v.Temporary.Over(v.Configured)
 	switch l.Limit {
-	case "pause", "hold", "probe", "":
+	case "pause", "hold", "halted", "probe", "":
 		return c, false
-	case "page":
-		c.What, c.Change = waits+" for the page's rate of "+configured(rates.Page), change("rate")
-	case "bulk":
-		c.What, c.Change = waits+" for the bulk rate of "+configured(rates.Bulk), change("bulk")
-	case "media":
-		c.What, c.Change = waits+" for the media rate of "+configured(rates.Media), change("media")
-	case "replies":
-		c.What = fmt.Sprintf("%s for the rate of private replies, %.3g an hour", waits, 3600*v.Configured.Replies)
-		c.Change = "replies_per_hour in the configuration; the platform allows 750"
+	case "page", "bulk", "media", "replies":
+		c.What = waits + " for " + rateName(l.Limit, rates)
+		c.Since, c.Until, c.Change = begun(s, l), time.Time{}, change(l.Limit)
+		if l.Limit == "page" {
+			c.Change = change("rate")
+		}
+		if l.Limit == "replies" {
+			c.Change = "replies_per_hour in the configuration; the platform allows 750"
+		}
+		if wait := l.Next.Sub(s.At); wait >= 2*time.Second {
+			c.What += ", the next for another " + span(wait)
+		}
+		if l.ETA >= 0 {
+			c.Until = s.At.Add(max(l.ETA, v.sharedETA(linesThatWaitAs(v, l))))
+		}
 	case "thread":
 		c.What = fmt.Sprintf("%s for the spacing of their conversations, %v", waits, v.Configured.Thread)
 		c.Change = "thread_interval in the configuration"
 	case "order":
-		c.What = waits + ", each behind an earlier message to the same person"
+		c.What = waits + ", each behind another message to the same person"
 		c.Change = "wait: they go when that one has ended; sendpace why job ID says which it is"
 	case "broadcast":
 		name := l.Broadcast
@@ -243,4 +332,33 @@ func lineObstacle(v pageView, l pace.LineStatus) (c obstacle, ok bool) {
 		c.What = waits + " for: " + l.Limit
 	}
 	return c, true
+}
+
+// rateName names a rate that jobs wait for.
+func rateName(limit string, rates pace.Rates) string {
+	switch limit {
+	case "bulk":
+		return "the bulk rate of " + configured(rates.Bulk)
+	case "media":
+		return "the media rate of " + configured(rates.Media)
+	case "replies":
+		return fmt.Sprintf("the rate of private replies, %.3g an hour", 3600*rates.Replies)
+	}
+	return "the page's rate of " + configured(rates.Page)
+}
+
+// linesThatWaitAs are the lines that share a line's rate now. A broadcast that is paused, or whose time has not come, takes no part.
+func linesThatWaitAs(v pageView, l pace.LineStatus) []pace.LineStatus {
+	if l.Limit != "bulk" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.Lines), func(other pace.LineStatus) bool { return other.Limit != l.Limit })
+}
+
+// begun is since when the first job of a line has been waiting; zero if that is not known.
+func begun(s *pace.Status, l pace.LineStatus) time.Time {
+	if l.Oldest <= 0 {
+		return time.Time{}
+	}
+	return s.At.Add(-l.Oldest)
 }

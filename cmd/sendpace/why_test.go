@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/producer/broadcast"
 	"github.com/sendpace/sendpace/worker/pace"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
@@ -38,6 +39,8 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 	t.Parallel()
 	since, soon := nine.Add(-2*time.Hour), nine.Add(90*time.Second)
 	pause := pace.Reason{Text: "too\nfast", Code: 613, Since: since}
+	mail := &broadcast.Status{State: broadcast.StatePaused, Why: "the link is broken"}
+	const gone = "  until   2026-11-24 09:00:06 UTC, in 6s\n" // the line's ETA
 	const sinceText, soonText = "  since   2026-11-24 07:00:00 UTC, 2h ago\n", "  until   2026-11-24 09:01:30 UTC, in 1m30s\n"
 	for name, tt := range map[string]struct {
 		change func(*pace.Status, *pace.PageStatus, *pace.LineStatus)
@@ -53,7 +56,7 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		},
 		"halted": {
 			func(s *pace.Status, _ *pace.PageStatus, _ *pace.LineStatus) { s.Halted = since },
-			"the queue is paused in asynq\n" + sinceText + "  change  resume it in sendpace monitor\n",
+			"the queue is paused in asynq\n" + sinceText + "  change  resume it in sendpace monitor --read-write, under Jobs\n",
 		},
 		"pause by the platform": {
 			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
@@ -67,11 +70,42 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 			},
 			"all pages paused: by hand\n" + sinceText + soonText + "  change  sendpace page resume app\n",
 		},
+		"pause, with the budget used up": {
+			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
+				p.Pause, l.Limit, p.Spent = &pace.PauseStatus{Reason: pause, Left: 90 * time.Second}, "pause", 500
+			},
+			"for longer\n\nthe page's 500 sends of 24 hours are used up\n  change  daily_budget of the page in the configuration\n",
+		},
 		"hold": {
 			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
 				p.Pause, l.Limit = &pace.PauseStatus{Reason: pace.Reason{Text: "expired", Since: since}, Hold: true}, "hold"
 			},
-			"page 1001 on hold: expired\n" + sinceText + "  change  put that right, then: sendpace page release 1001\n",
+			"page 1001 on hold: expired\n" + sinceText + "  change  when that is put right: sendpace page release 1001\n",
+		},
+		"a token that was refused": {
+			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
+				reason := pace.Reason{Text: "code 190", Code: 190, Since: since, TokenMark: "a1"}
+				p.Pause, l.Limit = &pace.PauseStatus{Reason: reason, Hold: true}, "hold"
+			},
+			"  change  make a new Page access token and put it into the configuration; workers take it without a restart. " +
+				"The page goes on by itself then; sendpace page release 1001 tries the one that is there\n",
+		},
+		"no permission": {
+			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
+				p.Pause, l.Limit = &pace.PauseStatus{Reason: pace.Reason{Code: 368, Since: since}, Hold: true}, "hold"
+			},
+			"  change  the platform restricts the page: see Page Quality, or Support Home, of the page; then: sendpace page release 1001\n",
+		},
+		"its shard is halted": {
+			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
+				p.Queue, p.Halted, l.Limit = "messenger-0of2", since, "halted"
+			},
+			"page 1001: halted; 5 waiting, 0.0/s, ETA 6s\n\nthe queue messenger-0of2 of the page is paused in asynq\n" + sinceText +
+				"  change  resume it in sendpace monitor --read-write, under Jobs\n",
+		},
+		"broadcast that is paused, at a page on hold": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Broadcast, l.Limit = "mail", "hold" },
+			"bulk @mail: 5 wait, and the broadcast is paused: the link is broken\n  change  sendpace broadcast resume mail\n",
 		},
 		"no token": {
 			func(_ *pace.Status, p *pace.PageStatus, l *pace.LineStatus) {
@@ -105,12 +139,16 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 			"the page uses 90 % of the platform's allowance, so the pace is at 55 %\n  since   2026-11-24 08:56:30 UTC, 3m30s ago\n" + soonText +
 				"  change  less to send, or wait: the platform's next answer tells how much is used then\n",
 		},
-		"page rate":  {limited("page", soon), "bulk: 5 wait for the page's rate of 30/s\n" + soonText + "  change  sendpace page rate 1001 --rate RATE --for 2h\n"},
-		"bulk rate":  {limited("bulk", soon), "bulk: 5 wait for the bulk rate of 0.9/s\n" + soonText + "  change  sendpace page rate 1001 --bulk RATE --for 2h\n"},
-		"media rate": {limited("media", nine), "bulk: 5 wait for the media rate of 10/s\n  until   now\n  change  sendpace page rate 1001 --media RATE --for 2h\n"},
-		"reply rate": {limited("replies", soon), "bulk: 5 wait for the rate of private replies, 900 an hour\n" + soonText + "  change  replies_per_hour in "},
+		"page rate": {limited("page", soon), "bulk: 5 wait for the page's rate of 30/s, the next for another 1m30s\n" + gone + "  change  sendpace page rate 1001 --rate RATE --for 2h\n"},
+		"bulk rate": {limited("bulk", nine), "bulk: 5 wait for the bulk rate of 0.9/s\n" + gone + "  change  sendpace page rate 1001 --bulk RATE --for 2h\n"},
+		"since": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Limit, l.Oldest = "bulk", 2*time.Hour },
+			"bulk: 5 wait for the bulk rate of 0.9/s\n" + sinceText + gone + "  change  sendpace page rate 1001 --bulk RATE --for 2h\n",
+		},
+		"media rate": {limited("media", nine), "bulk: 5 wait for the media rate of 10/s\n" + gone + "  change  sendpace page rate 1001 --media RATE --for 2h\n"},
+		"reply rate": {limited("replies", nine), "bulk: 5 wait for the rate of private replies, 900 an hour\n" + gone + "  change  replies_per_hour in "},
 		"spacing":    {limited("thread", soon), "bulk: 5 wait for the spacing of their conversations, 1s\n" + soonText + "  change  thread_interval in "},
-		"order":      {limited("order", time.Time{}), "bulk: 5 wait, each behind an earlier message to the same person\n  change  wait: they go when "},
+		"order":      {limited("order", time.Time{}), "bulk: 5 wait, each behind another message to the same person\n  change  wait: they go when "},
 		"budget":     {limited("budget", soon), "bulk: 5 wait: the page's 500 sends of 24 hours are used up\n" + soonText + "  change  daily_budget of the page"},
 		"app budget": {limited("app budget", soon), "bulk: 5 wait: the sends of 24 hours of all pages are used up\n" + soonText + "  change  app.daily_budget in "},
 		"broadcast that is stopped": {
@@ -118,6 +156,12 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 				l.Broadcast, l.Limit = "sale", "broadcast"
 			},
 			"bulk @sale: 5 wait, and the broadcast does not send\n  change  sendpace broadcast status sale says why; sendpace broadcast resume sale\n",
+		},
+		"broadcast with a pace of its own": {
+			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
+				l.Broadcast, l.Limit, l.Next = "slow", "broadcast", soon
+			},
+			"bulk @slow: 5 wait, and the broadcast keeps to a pace of its own\n" + soonText + "  change  wait: it is as slow as its --finish-by allows\n",
 		},
 		"broadcast with a window": {
 			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) {
@@ -136,12 +180,77 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		s := fleetAtNine(tt.change)
 		v, err := findPage(s, "1001")
 		require.NoError(t, err)
-		got := whyPage(s, v)
+		got := whyPage(s, v, mailings{"mail": mail, "slow": {State: broadcast.StateRunning}})
 		assert.Contains(t, got.text(nine), tt.want, name)
-		if name != "nothing waits" {
+		if name != "nothing waits" && name != "pause, with the budget used up" {
 			assert.Len(t, got.Obstacles, 1, "%s: that, and nothing else: %v", name, got.Obstacles)
 		}
 	}
+}
+
+func TestLinesThatShareARateWaitForAllOfThem(t *testing.T) {
+	t.Parallel()
+	s := fleetAtNine(limited("bulk", nine))
+	s.Lines = append(s.Lines,
+		pace.LineStatus{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "a", Waiting: 9, Rate: 0.9, ETA: 10 * time.Second, Limit: "bulk"},
+		pace.LineStatus{PageID: "1001", Lane: producer.LaneBulk, Broadcast: "b", Waiting: 9, Rate: 0.9, ETA: -1, Limit: "broadcast"})
+	v, err := findPage(s, "1001")
+	require.NoError(t, err)
+	got := whyPage(s, v, nil).text(nine)
+	assert.Contains(t, got, "bulk: 5 wait for the bulk rate of 0.9/s\n  until   2026-11-24 09:00:15 UTC, in 16s\n", "14 jobs")
+	assert.Contains(t, got, "bulk @a: 9 wait for the bulk rate of 0.9/s\n  until   2026-11-24 09:00:15 UTC, in 16s\n")
+}
+
+func TestWhyPageTellsWhatABroadcastWaitsFor(t *testing.T) {
+	t.Parallel()
+	soon := nine.Add(90 * time.Second)
+	const soonText = "\n  until   2026-11-24 09:01:30 UTC, in 1m30s\n"
+	for want, b := range map[string]broadcast.Status{
+		"and the broadcast is not stored whole yet\n":                                                  {State: broadcast.StateLoading},
+		"and the broadcast's time has not come" + soonText:                                             {State: broadcast.StateRunning, WaitsUntil: soon},
+		"and the broadcast sends in its window alone, 09:00-20:00 Europe/Berlin" + soonText:            {State: broadcast.StateTesting, WaitsUntil: soon, Window: "09:00-20:00 Europe/Berlin"},
+		"and the broadcast's test share of 12 people goes first\n  change  wait: the others follow by": {State: broadcast.StateTesting, Test: 12},
+		"bulk @mail: 5 wait for the bulk rate of 0.9/s\n":                                              {State: broadcast.StateRunning},
+	} {
+		s := fleetAtNine(func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Broadcast, l.Limit = "mail", "bulk" })
+		v, err := findPage(s, "1001")
+		require.NoError(t, err)
+		assert.Contains(t, whyPage(s, v, mailings{"mail": &b}).text(nine), want)
+	}
+}
+
+func TestExpectedReckonsWithWhatStopsAJob(t *testing.T) {
+	t.Parallel()
+	due, later := nine.Add(time.Minute), nine.Add(time.Hour)
+	job := producer.JobInfo{ETA: due}
+	pause := &pace.PauseStatus{Left: 30 * time.Second}
+	page := func(p pace.PageStatus) pageView { return pageView{PageStatus: p} }
+	steady := page(pace.PageStatus{Percent: 100})
+	for name, tt := range map[string]struct {
+		v         pageView
+		page, own []obstacle
+		want      time.Time
+	}{
+		"nothing":                   {steady, nil, nil, due},
+		"what only slows":           {steady, []obstacle{{What: "rate"}}, nil, due},
+		"a hold":                    {steady, []obstacle{{Stops: true}}, nil, time.Time{}},
+		"a job that goes first":     {steady, nil, []obstacle{{Stops: true, Until: later}}, later},
+		"one in hand":               {steady, nil, []obstacle{{Stops: true}}, due},
+		"half the pace":             {page(pace.PageStatus{Percent: 50}), nil, nil, nine.Add(2 * time.Minute)},
+		"half, behind its pause":    {page(pace.PageStatus{Percent: 50, Pause: pause}), nil, nil, nine.Add(90 * time.Second)},
+		"the window of a mailing":   {steady, []obstacle{{Stops: true, Until: later}}, nil, later},
+		"a probe that is soon back": {steady, []obstacle{{Stops: true, Until: nine}}, nil, due},
+	} {
+		s := fleetAtNine(func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {})
+		assert.Equal(t, tt.want, expected(s, tt.v, job, tt.page, tt.own), name)
+	}
+	s := fleetAtNine(limited("budget", later))
+	s.Lines[0].Name = "1001:bulk"
+	v, err := findPage(s, "1001")
+	require.NoError(t, err)
+	job.Line = producer.Line{PageID: "1001", Lane: producer.LaneBulk}
+	assert.Equal(t, later.Add(time.Minute), expected(s, v, job, nil, nil), "from when the budget has room")
+	assert.Zero(t, expected(fleetAtNine(func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {}), steady, producer.JobInfo{}, nil, nil))
 }
 
 func limited(by string, next time.Time) func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {
@@ -193,9 +302,9 @@ func TestWhyJob(t *testing.T) {
 		require.Equal(t, 0, on(url, "page", "hold", "1001").code)
 		got = on(url, "why", "job", second)
 		assert.Regexp(t, `^job \S+: waiting, page 1001; place 1 in line 1001:bulk\n\n`+
-			`an earlier message to the same person goes first: job `+first+`, in hand\n`+
+			`another message to the same person goes first: job `+first+`, in hand\n`+
 			`  change  sendpace why job `+first+`, or sendpace job cancel `+first+`\n\n`+
-			`page 1001 on hold: stopped by hand\n  since   20.* ago\n  change  put that right, then: sendpace page release 1001\n$`, got.out, got.err)
+			`page 1001 on hold: stopped by hand\n  since   20.* ago\n  change  when that is put right: sendpace page release 1001\n$`, got.out, got.err)
 		assert.NotContains(t, got.out, "private words")
 
 		var w answer
@@ -214,7 +323,7 @@ func TestWhyJob(t *testing.T) {
 
 func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 	t.Parallel()
-	s := fleetAtNine(func(*pace.Status, *pace.PageStatus, *pace.LineStatus) {})
+	s := fleetAtNine(limited("bulk", nine))
 	failed := &producer.Outcome{Kind: producer.Failed, Reason: "not reachable", EndedAt: nine.Add(-time.Hour)}
 	for name, tt := range map[string]struct {
 		info  producer.JobInfo
@@ -224,6 +333,10 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		"retry": {
 			producer.JobInfo{State: producer.StateRetrying, Attempts: 2, LastError: "code 2", At: nine.Add(time.Minute)}, pace.Stand{},
 			"job x: retrying\n\nit failed 2 times, and waits to be tried again: code 2\n  until   2026-11-24 09:01:00 UTC, in 1m\n  change  wait; sendpace job retry x sends it now, and job cancel gives it up\n",
+		},
+		"retry without an attempt": {
+			producer.JobInfo{State: producer.StateRetrying, LastError: "a later version is needed", At: nine.Add(time.Minute)}, pace.Stand{},
+			"job x: retrying\n\nit waits to be tried again, which counts as no attempt: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
 		},
 		"failed": {
 			producer.JobInfo{State: producer.StateEnded, Outcome: failed}, pace.Stand{},
@@ -235,6 +348,21 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 			producer.JobInfo{State: producer.StateInHand, CancelAsked: true}, pace.Stand{Worker: "other"},
 			"job x: in hand, to be cancelled\n\nthe worker that had it is not alive\n  change  wait: another worker takes it over within 15 seconds\n",
 		},
+		"expired": {
+			producer.JobInfo{State: producer.StateEnded, Outcome: &producer.Outcome{Kind: producer.Expired, Reason: "too late", EndedAt: nine}}, pace.Stand{},
+			"job x: it has ended: expired\n\ntoo late\n  since   2026-11-24 09:00:00 UTC, 1s ago\n  change  sendpace dead replay x --expires 2h\n",
+		},
+		"others before it": {
+			producer.JobInfo{State: producer.StateWaiting, Place: 3, Line: producer.Line{PageID: "1001", Lane: "bulk"}, ETA: nine.Add(time.Minute)}, pace.Stand{},
+			"job x: waiting; place 3 in line 1001:bulk, expected by 2026-11-24 09:01:00 UTC, in 1m\n\n" +
+				"2 jobs before it in its line, at the bulk rate of 0.9/s\n  until   2026-11-24 09:01:00 UTC, in 1m\n" +
+				"  change  sendpace page rate 1001 --bulk RATE --for 2h\n",
+		},
+		"behind another one": {
+			producer.JobInfo{State: producer.StateWaiting, Place: 1, Line: producer.Line{PageID: "1001", Lane: "realtime"}, ETA: nine}, pace.Stand{Behind: "y"},
+			"job x: waiting; place 1 in line 1001:realtime, expected by 2026-11-24 09:00:09 UTC, in 9s\n\n" +
+				"another message to the same person goes first: job y, waiting\n  until   2026-11-24 09:00:09 UTC, in 9s\n",
+		},
 		"spacing": {
 			producer.JobInfo{State: producer.StateWaiting, Place: 3, Line: producer.Line{PageID: "1001", Lane: "bulk", Side: "later"}, ETA: nine.Add(time.Minute)},
 			pace.Stand{Due: nine.Add(time.Second)},
@@ -243,7 +371,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		},
 	} {
 		tt.info.ID = "x"
-		got := whyJob(s, tt.info, tt.stand, producer.JobInfo{}).text(nine)
+		behind := producer.JobInfo{}
+		if tt.stand.Behind != "" {
+			behind = producer.JobInfo{State: producer.StateWaiting, ETA: nine.Add(9 * time.Second)}
+		}
+		got := whyJob(s, tt.info, tt.stand, behind, nil).text(nine)
 		assert.True(t, len(got) >= len(tt.want) && got[:len(tt.want)] == tt.want, "%s\ngot:  %s\nwant: %s", name, got, tt.want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,7 +20,7 @@ func (a *app) whyJobCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "job ID",
 		Short: "Say what holds a job back, or how it ended",
-		Long: "job says what a job waits for: all that holds back its page, an earlier message to the same person, the spacing of their\n" +
+		Long: "job says what a job waits for: all that holds back its page, another message to the same person, the spacing of their\n" +
 			"conversation, its time or its next try, and how many are before it; until when, and what to type.",
 		Example: "  sendpace why job 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1",
 		Args:    oneJob,
@@ -69,11 +70,15 @@ func readWhyJob(ctx context.Context, rdb redis.UniversalClient, id string) (w an
 	if err != nil {
 		return w, now, err
 	}
-	return whyJob(s, info, stand, behind), s.At, nil
+	known, err := readMailings(ctx, rdb, []pace.LineStatus{{Broadcast: info.Line.Broadcast}})
+	if err != nil {
+		return w, now, err
+	}
+	return whyJob(s, info, stand, behind, known), s.At, nil
 }
 
 // whyJob has neither the message's text nor the recipient.
-func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind producer.JobInfo) answer {
+func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind producer.JobInfo, known mailings) answer {
 	w := answer{About: "job " + i.ID, State: string(i.State), Obstacles: []obstacle{}}
 	if i.Job.PageID != "" {
 		w.State += ", page " + i.Job.PageID
@@ -91,18 +96,65 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 		})
 	case producer.StateRetrying:
 		w.Obstacles = append(w.Obstacles, obstacle{
-			What:  fmt.Sprintf("it failed %s, and waits to be tried again: %s", times(i.Attempts), oneLine(i.LastError)),
+			What:  triedText(i) + ": " + oneLine(i.LastError),
 			Until: i.At, Stops: true, Change: "wait; sendpace job retry " + i.ID + " sends it now, and job cancel gives it up",
 		})
 	case producer.StateInHand:
 		w.Obstacles = append(fleetObstacles(s), handObstacle(s, stand))
 		return w
 	case producer.StateWaiting:
-		w.State += placeText(s, i)
 		w.Obstacles = append(w.Obstacles, orderObstacles(stand, behind)...)
 	}
-	w.Obstacles = append(w.Obstacles, jobPageObstacles(s, i)...)
+	v, err := findPage(s, pageOfJob(i))
+	if err != nil {
+		w.Obstacles = append(w.Obstacles, fleetObstacles(s)...)
+		return w
+	}
+	page := jobPageObstacles(s, v, i, known)
+	if i.State == producer.StateWaiting {
+		due := expected(s, v, i, page, w.Obstacles)
+		w.State += placeText(s, i, due)
+		page = append(page, jobLineObstacles(s, v, i, known, due)...)
+	}
+	w.Obstacles = append(w.Obstacles, page...)
 	return w
+}
+
+// expected is when the turn of a job comes that waits in a line, with what stops or slows its page and what holds back the job
+// alone; zero if that is not known.
+func expected(s *pace.Status, v pageView, i producer.JobInfo, page, own []obstacle) time.Time {
+	lasts := func(c obstacle) bool { return c.Stops && c.Until.IsZero() }
+	if i.ETA.IsZero() || slices.ContainsFunc(page, lasts) {
+		return time.Time{}
+	}
+	begin, due := s.At, i.ETA
+	for _, pause := range []*pace.PauseStatus{v.Pause, s.App} {
+		if pause != nil && s.At.Add(pause.Left).After(begin) {
+			begin = s.At.Add(pause.Left)
+		}
+	}
+	if due.After(begin) {
+		due = begin.Add(v.Slowed(due.Sub(begin), s.At))
+	}
+	for _, l := range v.Lines {
+		if l.Name == i.Line.String() && (l.Limit == "budget" || l.Limit == "app budget") && l.Next.After(s.At) {
+			due = due.Add(l.Next.Sub(s.At))
+		}
+	}
+	for _, c := range slices.Concat(page, own) {
+		if c.Stops && c.Until.After(due) {
+			due = c.Until
+		}
+	}
+	return due
+}
+
+// triedText tells how often a job failed that waits for its next try. What is not the message's fault counts as no try.
+func triedText(i producer.JobInfo) string {
+	if i.Attempts == 0 {
+		return "it waits to be tried again, which counts as no attempt"
+	}
+	return "it failed " + times(i.Attempts) + ", and waits to be tried again"
 }
 
 func times(n int) string {
@@ -127,7 +179,11 @@ func endedObstacles(i producer.JobInfo) []obstacle {
 	case o == nil:
 		return []obstacle{{What: "archived by hand; " + oneLine(i.LastError), Stops: true, Change: "sendpace job retry " + i.ID}}
 	}
-	return []obstacle{{What: oneLine(o.Reason), Since: o.EndedAt, Stops: true, Change: "sendpace dead replay " + i.ID}}
+	again := "sendpace dead replay " + i.ID
+	if o.Kind == producer.Expired {
+		again += " --expires 2h"
+	}
+	return []obstacle{{What: oneLine(o.Reason), Since: o.EndedAt, Stops: true, Change: again}}
 }
 
 func handObstacle(s *pace.Status, stand pace.Stand) obstacle {
@@ -145,14 +201,14 @@ func handObstacle(s *pace.Status, stand pace.Stand) obstacle {
 	return c
 }
 
-// placeText says where in its line a job stands.
-func placeText(s *pace.Status, i producer.JobInfo) string {
+// placeText says where in its line a job stands, and when its turn comes.
+func placeText(s *pace.Status, i producer.JobInfo, due time.Time) string {
 	if i.Place == 0 {
 		return "; it is in no line, and next"
 	}
 	text := fmt.Sprintf("; place %d in line %s", i.Place, i.Line)
-	if !i.ETA.IsZero() {
-		text += ", expected by " + stamp(i.ETA) + " UTC, in " + span(max(0, i.ETA.Sub(s.At)))
+	if !due.IsZero() {
+		text += ", expected by " + stamp(due) + " UTC, in " + span(max(0, due.Sub(s.At)))
 	}
 	return text
 }
@@ -162,12 +218,15 @@ func orderObstacles(stand pace.Stand, behind producer.JobInfo) []obstacle {
 	var obstacles []obstacle
 	if stand.Behind != "" {
 		c := obstacle{
-			What:  "an earlier message to the same person goes first: job " + stand.Behind,
+			What:  "another message to the same person goes first: job " + stand.Behind,
 			Stops: true, Change: "sendpace why job " + stand.Behind + ", or sendpace job cancel " + stand.Behind,
 		}
 		if behind.State != "" {
 			c.What += ", " + string(behind.State)
 			c.Until = behind.At
+			if c.Until.IsZero() {
+				c.Until = behind.ETA
+			}
 		}
 		obstacles = append(obstacles, c)
 	}
@@ -179,21 +238,50 @@ func orderObstacles(stand pace.Stand, behind producer.JobInfo) []obstacle {
 	return obstacles
 }
 
-// jobPageObstacles are what holds back the page of a job, and the line that it waits in.
-func jobPageObstacles(s *pace.Status, i producer.JobInfo) []obstacle {
-	id := i.Line.PageID
-	if id == "" {
-		id = i.Job.PageID
+// pageOfJob is the page that a job waits at.
+func pageOfJob(i producer.JobInfo) string {
+	if i.Line.PageID != "" {
+		return i.Line.PageID
 	}
-	v, err := findPage(s, id)
-	if err != nil {
-		return fleetObstacles(s)
-	}
+	return i.Job.PageID
+}
+
+// jobPageObstacles are what stops or slows the page of a job, and the broadcast in whose line it waits.
+func jobPageObstacles(s *pace.Status, v pageView, i producer.JobInfo, known mailings) []obstacle {
 	obstacles := append(fleetObstacles(s), slowObstacles(s, v.PageStatus)...)
 	for _, l := range v.Lines {
-		if c, ok := lineObstacle(v, l); ok && l.Name == i.Line.String() && l.Limit != "order" {
+		if l.Name != i.Line.String() {
+			continue
+		}
+		if c, ok := broadcastObstacle(s, l, known[l.Broadcast]); ok {
+			c.What = "it is part of broadcast " + l.Broadcast + ", " + c.What
 			obstacles = append(obstacles, c)
 		}
+	}
+	return obstacles
+}
+
+// jobLineObstacles are the limit that the line of a job waits for, unless its broadcast says it. due is when the job's turn comes.
+func jobLineObstacles(s *pace.Status, v pageView, i producer.JobInfo, known mailings, due time.Time) []obstacle {
+	var obstacles []obstacle
+	for _, l := range v.Lines {
+		c, ok := lineObstacle(s, v, l)
+		if !ok || l.Name != i.Line.String() || l.Limit == "order" || l.Limit == "thread" {
+			continue
+		}
+		if _, said := broadcastObstacle(s, l, known[l.Broadcast]); said && l.Limit == "broadcast" {
+			continue
+		}
+		switch l.Limit {
+		case "page", "bulk", "media", "replies":
+			rate := rateName(l.Limit, v.Temporary.Over(v.Configured))
+			c.What, c.Until = "its line waits for "+rate, due
+			if before := i.Place - 1; before > 0 {
+				c.What = plural(int(before), "job") + " before it in its line, at " + rate
+			}
+			c.Since, _ = producer.IDTime(i.ID)
+		}
+		obstacles = append(obstacles, c)
 	}
 	return obstacles
 }

@@ -21,15 +21,13 @@ func mergeStatus(shards producer.Shards, each []*Status) *Status {
 	if len(each) == 1 {
 		return each[0]
 	}
-	sum := &Status{At: each[0].At}
+	sum := &Status{At: each[0].At, Lines: []LineStatus{}}
 	workers, pages := map[string]WorkerInfo{}, map[string]PageStatus{}
 	all := !slices.ContainsFunc(each, func(s *Status) bool { return s.Halted.IsZero() })
 	for i, s := range each {
 		queue := shards.Queues()[i]
 		if all {
 			sum.Halted = s.Halted
-		} else if !s.Halted.IsZero() {
-			s.haltPages(queue)
 		}
 		for _, p := range s.Pages {
 			pages[p.ID] = samePage(p, pages[p.ID], shards.QueueOf(p.ID) == queue)
@@ -41,7 +39,8 @@ func mergeStatus(shards producer.Shards, each []*Status) *Status {
 		sum.add(s)
 	}
 	sum.Workers = slices.SortedFunc(maps.Values(workers), func(a, b WorkerInfo) int { return a.Started.Compare(b.Started) })
-	sum.Pages = slices.SortedFunc(maps.Values(pages), func(a, b PageStatus) int { return cmp.Compare(a.ID, b.ID) })
+	sum.Pages = slices.AppendSeq([]PageStatus{}, maps.Values(pages))
+	slices.SortFunc(sum.Pages, func(a, b PageStatus) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(sum.Lines, func(a, b LineStatus) int { return cmp.Compare(a.Name, b.Name) })
 	return sum
 }
@@ -56,14 +55,6 @@ func (s *Status) add(of *Status) {
 	s.AppBudget, s.AppSpent = s.AppBudget+of.AppBudget, s.AppSpent+of.AppSpent
 	s.Pending, s.Active, s.Retrying = s.Pending+of.Pending, s.Active+of.Active, s.Retrying+of.Retrying
 	s.Scheduled, s.Archived = s.Scheduled+of.Scheduled, s.Archived+of.Archived
-}
-
-// haltPages says of the pages of a shard that is paused in asynq, as others are not, that they stand still.
-func (s *Status) haltPages(queue string) {
-	why := Reason{Text: "the queue " + queue + " is paused in asynq; resume it in sendpace monitor", Since: s.Halted}
-	for i := range s.Pages {
-		s.Pages[i].Pause = &PauseStatus{Hold: true, Reason: why}
-	}
 }
 
 // samePage makes one of what two shards say of a page: another program may have enqueued jobs into one that is not the page's. other

@@ -56,7 +56,8 @@ func rateOf(us int64, margin float64) float64 {
 		return 0
 	}
 	r := 1e6 / float64(us) / (1 - margin)
-	digits := math.Pow(10, 3-math.Ceil(math.Log10(r)))
+	exact := max(3, math.Floor(math.Log10(float64(us)))-1) // an interval is whole us
+	digits := math.Pow(10, exact-math.Ceil(math.Log10(r)))
 	return math.Round(r*digits) / digits
 }
 

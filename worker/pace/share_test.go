@@ -171,6 +171,7 @@ func TestStatusAndAuditKnowTheLineOfABroadcast(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		d := newDesk(t, addr, Config{}, Rates{Page: 5, Bulk: 2, Media: 1}, nil)
+		require.NoError(t, d.Beat(ctx))
 		id := d.enqueueIn("sale", "1")
 		d.enqueueIn("sale", "2")
 		s, err := ReadStatus(ctx, d.rdb, "")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,8 @@ type Status struct {
 	AppUsageAt time.Time `json:"app_usage_at,omitzero"`
 	AppBudget  int64     `json:"app_budget,omitempty"`
 	AppSpent   int64     `json:"app_spent,omitempty"`
-	// Halted is when an operator paused the queue in asynq, which stops all pages; zero if it is not paused.
+	// Halted is when an operator paused the queue in asynq, which stops all pages; zero if it is not paused, or if that of another
+	// shard sends.
 	Halted time.Time `json:"halted,omitzero"`
 	// Active jobs are in the hands of workers; Pending ones come from no line and are next; Retrying and Scheduled ones wait
 	// for a time; Archived ones failed. All counts and lines of a shard are of one moment.
@@ -44,6 +46,8 @@ type Status struct {
 	Retrying  int64 `json:"retrying"`
 	Scheduled int64 `json:"scheduled"`
 	Archived  int64 `json:"archived"`
+
+	queue string // of the shard
 }
 
 // Done is true if no job is left that could still be sent.
@@ -67,21 +71,24 @@ type LineStatus struct {
 	Rate float64 `json:"rate"`
 	// Oldest is how long the first job of the line has been waiting since it was enqueued, or came due.
 	Oldest time.Duration `json:"oldest_ns"`
-	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (an earlier
-	// message to its recipient is in hand), broadcast (it is paused, its time has not come, or the pace chosen for it), probe,
-	// pause or hold. Next is when that lets it go; zero if that is not known.
+	// Limit is what the next job waits for: a rate (page, bulk, media, replies), thread, budget, app budget, order (another message
+	// to its recipient goes first), broadcast (it is paused, its time has not come, or the pace chosen for it), probe, pause, hold,
+	// or halted. Next is when that lets it go; zero if that is not known.
 	Limit string    `json:"limit"`
 	Next  time.Time `json:"next,omitzero"`
 	// ETA is how long the line takes to empty if it has its page to itself, and sends all the time, with the time that a temporary rate
-	// has left; below zero on a page that is held, and of a broadcast that is paused. Lines that wait for a start or a window take that
-	// much longer.
+	// has left, and at the pace that the page's stage and usage allow; below zero on a page that is held or halted, of a broadcast that
+	// is paused, and while no worker is alive. Lines that wait for a start, a window or a budget take that much longer.
 	ETA time.Duration `json:"eta_ns"`
 }
 
 // PageStatus is one page.
 type PageStatus struct {
 	ID string `json:"id"`
-	// Rate is the rate now, over all lanes: the slots of the last 10 to 20 seconds, a second.
+	// Queue is the asynq queue of the page's shard, and Halted is when an operator paused that in asynq; zero if it is not paused.
+	Queue  string    `json:"queue"`
+	Halted time.Time `json:"halted,omitzero"`
+	// Rate is the rate now, over all lanes: the slots of the last 10 to 20 seconds, a second; 0 as soon as nothing may be sent.
 	Rate       float64 `json:"rate_now"`
 	Configured Rates   `json:"configured"`
 	// Temporary are rates that hold in place of the configured ones for a time; nil if there are none.
@@ -150,7 +157,10 @@ func (r statusReader) read(ctx context.Context) (*Status, error) {
 	names := lines.Val()
 	for {
 		lookout, _, _ := strings.Cut(leader.Val(), " ")
-		s := &Status{At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val()), Halted: haltedAt(halted)}
+		s := &Status{
+			At: now.Val(), Workers: alive(now.Val(), beats.Val(), told.Val()), Halted: haltedAt(halted),
+			Lines: []LineStatus{}, Pages: []PageStatus{}, queue: r.keys.Queue,
+		}
 		for i, w := range s.Workers {
 			s.Workers[i].Leads = w.ID == lookout
 		}
@@ -230,7 +240,10 @@ func (q pageCmds) fill(s *Status, rates rateTable, outcomes map[string]int64) er
 	page := PageStatus{
 		ID: q.id, Rate: rateNow(q.slots.Val(), s.At), Configured: rates.of(q.id), Pause: q.pause.status(), Outcomes: outcomes,
 		Temporary: readTemporary(q.brief.Val(), rates.margin, s.At), Stage: e.stage, StageScope: e.stageScope, StageEnd: e.stageEnd,
-		Percent: e.percent, Spent: e.spent,
+		Percent: e.percent, Spent: e.spent, Queue: s.queue, Halted: s.Halted,
+	}
+	if s.App != nil || page.Pause != nil || !s.Halted.IsZero() || len(s.Workers) == 0 {
+		page.Rate = 0
 	}
 	if e.usage > 0 {
 		page.Usage, page.UsageAt = e.usage, e.usageAt
@@ -257,8 +270,16 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 	}
 	usual := l.lowest(page.Configured)
 	l.Rate = l.lowest(page.Temporary.Over(page.Configured))
+	switch {
+	case !s.Halted.IsZero():
+		l.ETA, l.Limit, l.Next = -1, "halted", time.Time{}
+		return l
+	case len(s.Workers) == 0:
+		l.ETA = -1
+		return l
+	}
 	var left time.Duration
-	if l.Limit == "broadcast" {
+	if l.Limit == "broadcast" || l.Limit == "budget" || l.Limit == "app budget" {
 		left = max(0, l.Next.Sub(s.At))
 	}
 	for _, p := range []*PauseStatus{page.Pause, s.App} {
@@ -276,16 +297,42 @@ func lineStatus(name string, n int64, margin float64, by binding, page PageStatu
 		return l
 	}
 	jobs := float64(n) / (1 - margin)
+	var sending time.Duration
 	if t := page.Temporary; t != nil && usual > 0 {
 		// The time that the rate has left behind the pause, and what is sent in it.
 		brief := max(0, t.Until.Sub(s.At)-left).Seconds()
 		sent := min(jobs, brief*l.Rate)
-		jobs, left = jobs-sent, left+time.Duration(sent/l.Rate*float64(time.Second))
+		jobs, sending = jobs-sent, time.Duration(sent/l.Rate*float64(time.Second))
 	}
-	if l.ETA = left; usual > 0 {
-		l.ETA += time.Duration(jobs / usual * float64(time.Second))
+	if usual > 0 {
+		sending += time.Duration(jobs / usual * float64(time.Second))
 	}
+	l.ETA = left + page.Slowed(sending, s.At)
 	return l
+}
+
+// Slowed is how long it takes from now on, at the pace that the page's stage and usage allow, to send what takes d at its rates.
+func (p PageStatus) Slowed(d time.Duration, now time.Time) time.Duration {
+	const start, climb = 0.25, time.Minute // see limits.lua
+	share, left := float64(p.Percent)/100, time.Duration(0)
+	switch p.Stage {
+	case "probe":
+		share, left = start, climb
+	case "climb":
+		left = max(0, p.StageEnd.Sub(now))
+	}
+	if share <= 0 || share >= 1 {
+		return d
+	}
+	if left == 0 {
+		return time.Duration(float64(d) / share)
+	}
+	// The share grows to 1 in the time that is left, in which as much is sent as at the rates in (1+share)/2 of it.
+	if sent := time.Duration(float64(left) * (1 + share) / 2); d > sent {
+		return left + d - sent
+	}
+	growth := (1 - share) / left.Seconds()
+	return time.Duration((math.Sqrt(share*share+2*growth*d.Seconds()) - share) / growth * float64(time.Second))
 }
 
 // lowest is the lowest of the rates that hold for all jobs of the line.

@@ -63,6 +63,16 @@ func TestStatusShowsTheLimitsAsConfigured(t *testing.T) {
 	})
 }
 
+func TestARateIsReadBackAsPreciseAsItsInterval(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{300, 50, 29.9, 0.9, 750.0 / 3600, 1.0 / 86400} {
+		assert.InEpsilon(t, rate, rateOf(interval(rate, 0.005), 0.005), 5e-4)
+	}
+	assert.InDelta(t, 750, 3600*rateOf(interval(750.0/3600, 0.005), 0.005), 0.1, "an hour")
+	assert.Equal(t, 0.9, rateOf(interval(0.9, 0.005), 0.005))
+	assert.Equal(t, 300.0, rateOf(interval(300, 0.005), 0.005))
+}
+
 func TestStatusOfTheFleet(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {
@@ -81,6 +91,71 @@ func TestStatusOfTheFleet(t *testing.T) {
 		assert.Equal(t, []any{d.id, "v1.2.3", true}, []any{s.Workers[0].ID, s.Workers[0].Version, s.Workers[0].Leads})
 		assert.WithinDuration(t, time.Now(), s.Halted, time.Minute)
 	})
+}
+
+func TestNothingIsExpectedOfAFleetWithoutWorkers(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		s, err := ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, []any{[]LineStatus{}, []PageStatus{}}, []any{s.Lines, s.Pages}, "not nil, which is no list in JSON")
+		d.enqueue("1", "7", "x")
+		d.enqueue("1", "8", "y")
+		require.Eventually(t, func() bool { return d.next() != "" }, 5*time.Second, time.Millisecond)
+		s, err = ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, []any{time.Duration(-1), 0.0}, []any{s.Lines[0].ETA, s.Pages[0].Rate})
+		require.NoError(t, d.Beat(ctx))
+		s, err = ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Positive(t, s.Lines[0].ETA)
+		assert.Positive(t, s.Pages[0].Rate)
+		_, err = d.Pause(ctx, "1", time.Minute, Reason{Text: "slow down"})
+		require.NoError(t, err)
+		s, err = ReadStatus(ctx, d.rdb, "")
+		require.NoError(t, err)
+		assert.Zero(t, s.Pages[0].Rate, "what was sent before is not now")
+	})
+}
+
+func TestETAReckonsWithABudgetThatIsUsedUp(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		rates := fast
+		rates.Budget = 1
+		d := newDesk(t, addr, Config{}, rates, nil)
+		require.NoError(t, d.Beat(context.Background()))
+		d.enqueue("1", "7", "x")
+		d.enqueue("1", "8", "y")
+		require.Eventually(t, func() bool { return d.next() != "" }, 5*time.Second, time.Millisecond)
+		s, err := ReadStatus(context.Background(), d.rdb, "")
+		require.NoError(t, err)
+		assert.Equal(t, "budget", s.Lines[0].Limit)
+		assert.InDelta(t, s.Lines[0].Next.Sub(s.At).Hours(), s.Lines[0].ETA.Hours(), 0.01)
+		assert.Greater(t, s.Lines[0].ETA, 23*time.Hour)
+	})
+}
+
+func TestETAReckonsWithTheStageAndUsage(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	for name, tt := range map[string]struct {
+		page PageStatus
+		at   time.Duration // at the rates
+		want time.Duration
+	}{
+		"steady":               {PageStatus{Stage: "steady", Percent: 100}, time.Minute, time.Minute},
+		"usage":                {PageStatus{Stage: "steady", Percent: 25}, time.Minute, 4 * time.Minute},
+		"climb, to its end":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 30 * time.Second, 40 * time.Second},
+		"climb, and more":      {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 90 * time.Second, 100 * time.Second},
+		"climb, part of it":    {PageStatus{Stage: "climb", Percent: 50, StageEnd: now.Add(40 * time.Second)}, 12500 * time.Millisecond, 20 * time.Second},
+		"probe":                {PageStatus{Stage: "probe", Percent: 100}, time.Minute, 82500 * time.Millisecond},
+		"a climb that is over": {PageStatus{Stage: "climb", Percent: 100, StageEnd: now.Add(-time.Second)}, time.Minute, time.Minute},
+	} {
+		assert.InDelta(t, tt.want.Seconds(), tt.page.Slowed(tt.at, now).Seconds(), 0.01, name)
+	}
 }
 
 func TestStatusSaysWhenAStageEnds(t *testing.T) {

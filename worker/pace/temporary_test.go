@@ -97,6 +97,7 @@ func TestATemporaryRateIsEndedAndReplaced(t *testing.T) {
 func TestStatusTellsTemporaryRates(t *testing.T) {
 	t.Parallel()
 	d := waitingDesk(t, hourly, 101)
+	require.NoError(t, d.Beat(context.Background()))
 	assert.Nil(t, d.status().Pages[0].Temporary)
 	d.hurry(Temporary{Bulk: 10, Page: 50}, 5*time.Second)
 	s := d.status()
