@@ -172,7 +172,10 @@ end
 -- sent_record is true for the outcome record of a job that was sent. The result of a task that failed once and was run
 -- again by an operator is not one.
 local function sent_record(record)
-  local ok, o = pcall(cjson.decode, record or '')
+  if not record then
+    return false
+  end
+  local ok, o = pcall(cjson.decode, record)
   return ok and type(o) == 'table' and o.outcome == 'sent'
 end
 
