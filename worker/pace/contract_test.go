@@ -317,7 +317,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 		d.keys.Looked(),
 	}
 	got, err := readTaken(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
-		1000, d.id, 0, 10, 0, 500, "", 1000, -1, 0))
+		1000, d.id, 0, 10, 0, 500, "", 1000))
 	require.NoError(t, err)
 	require.Len(t, got.jobs, 1)
 	assert.Equal(t, a, got.jobs[0].id)

@@ -184,3 +184,23 @@ local function for_token(pause)
   local ok, why = pcall(cjson.decode, redis.call('GET', pause) or '')
   return ok and type(why) == 'table' and why.missing_token == true
 end
+
+-- each answers for each job of a list, and keeps the trouble of one from the others: the answer for that is {'error', text}.
+local function each(jobs, answer)
+  local answers = {}
+  for i, job in ipairs(jobs) do
+    local ok, got = pcall(answer, job)
+    answers[i] = ok and got or {'error', tostring(type(got) == 'table' and got.err or got)}
+  end
+  return answers
+end
+
+-- jobs_of splits the arguments from one on, n for each job, into jobs, each with its number in at.
+local function jobs_of(from, n)
+  local jobs = {}
+  for i = from, #ARGV, n do
+    jobs[#jobs + 1] = {unpack(ARGV, i, i + n - 1)}
+    jobs[#jobs].at = #jobs
+  end
+  return jobs
+end

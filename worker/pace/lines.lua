@@ -86,12 +86,11 @@ local function add(list, ...)
 end
 
 -- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
--- job. The line, where there is one, is where it goes back to. marked says that it is being sent; see permit.lua.
-local function activate(id, line, msg, marked)
+-- job. The line, where there is one, is where it goes back to.
+local function activate(id, line, msg)
   -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
   local fields = {'state', 'active', 'group', '', 'owner', token}
   if line then add(fields, 'line', home_of(line, id, msg)) end
-  if marked then add(fields, 'mark', token .. ' 0') end
   redis.call('HSET', ARGV[2] .. id, unpack(fields))
 end
 
@@ -320,8 +319,7 @@ local function pick(q, v, turn, n)
       not_before(line, now + (score >= PARKED and PARKED_LINE or IDLE_LINE))
       return nil
     end
-    local h = redis.call('HMGET', ARGV[2] .. job.id, 'msg', 'mark', 'result', 'cancel', 'step', 'resent')
-    job.msg, job.plain = h[1], not (h[2] or h[3] or h[4] or h[5] or h[6])
+    job.msg = redis.call('HGET', ARGV[2] .. job.id, 'msg')
     if not job.msg or stays_home(line, side, job.id, job.msg) then
       redis.call('ZREM', q.group, job.id)
     elseif not claims(q, job) then

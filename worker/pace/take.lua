@@ -24,11 +24,9 @@
 -- ARGV[10] lookout's time to live, ms
 -- ARGV[11] pages that have their share of the worker's places, with a space before each
 -- ARGV[12] us that the first slot may be ahead: a worker that asks earlier gets nothing, so that one call is good for several slots
--- ARGV[13] us that the slot of a job may be ahead at most that gets its permit at once, with a mark as permit.lua makes it; -1: none
--- ARGV[14] 1: refuse suppressed recipients
 --
--- Returns {now, verb, wait, ...}   six values for each job: id, message, line, slot, the slot's number, and 1 if it may be sent without
---                                  asking for a permit, 0 if not. Its slot is taken. The verb says when to ask again:
+-- Returns {now, verb, wait, ...}   five values for each job: id, message, line, slot, the slot's number. Its slot is taken. The verb
+--                                  says when to ask again:
 --         'again'    at once
 --         'lookout'  in wait us (-1: nothing is waiting): the worker is to look out for what comes
 --         'standby'  later: another worker looks out
@@ -175,18 +173,6 @@ local function places(q, v, slot)
   return math.min(most - handed, math.floor((horizon - slot) / every) + 1)
 end
 
--- goes_now is true if a job that is handed out needs no permit: its slot has come, and nothing that permit.lua looks at speaks
--- against it. What turn looked at is true still.
-local function goes_now(q, v, job)
-  if not job.plain or job.slot > now + ARGV[13] or v.app.stage ~= 'steady' or v.own.stage ~= 'steady' then
-    return false
-  end
-  if v.app.usage > SLOW_FROM or v.own.usage > SLOW_FROM or q.broadcast and opens(q.broadcast, now) ~= now then
-    return false
-  end
-  return ARGV[14] == '0' or not redis.call('ZSCORE', ARGV[4] .. 'suppressed:' .. q.page, job.recipient or '')
-end
-
 -- hand_out takes a job out of its line, for the asking worker.
 local function hand_out(q, v, job)
   add(leaving.ids, job.id)
@@ -194,12 +180,11 @@ local function hand_out(q, v, job)
   if job.field and v.thread > 0 then
     add(leaving.threads, string.format('%.0f', job.slot + v.thread), job.field)
   end
-  local go = goes_now(q, v, job)
-  activate(job.id, q.line, job.msg, go)
+  activate(job.id, q.line, job.msg)
   local number = charge(ARGV[4], q.page, v, job.names, job.slot, now, job.id)
   use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, job.slot)
   handed = handed + 1
-  add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), string.format('%d', number), go and '1' or '0')
+  add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), string.format('%d', number))
 end
 
 -- visit hands out the jobs of a line that may go by the horizon, as many as there are places, and says when the line is worth a
@@ -279,7 +264,7 @@ if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then
     if ARGV[8] == '1' and ARGV[9] == '1' then hand_on(lookout) end
-    return {stamp, 'task', '0', id, msg, '', '0', '0', '0'}
+    return {stamp, 'task', '0', id, msg, '', '0', '0'}
   end
 end
 
