@@ -170,19 +170,11 @@ type settling struct {
 }
 
 func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
-	now := time.Now()
-	d := p.decide(h, s, now)
-	text, err := json.Marshal(d)
+	question, err := p.settling(h, s)
 	if err != nil {
 		return "", "", fmt.Errorf("pace: settle: %w", err)
 	}
-	stream, result, err := records(s.Outcome)
-	if err != nil {
-		return "", "", fmt.Errorf("pace: settle: %w", err)
-	}
-	got, err := p.settles.do(ctx, settling{
-		task: p.keys.Task(h.ID), lock: h.msg.texts[fieldUniqueKey], args: [4]any{text, h.encode(d, s, now), stream, result},
-	})
+	got, err := p.settles.do(ctx, question)
 	switch {
 	case err != nil:
 		return "", "", fmt.Errorf("pace: settle: %w", err)
@@ -192,6 +184,19 @@ func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record
 		return got[0], "", nil
 	}
 	return got[0], got[1], nil
+}
+
+func (p *Pacer) settling(h *Hand, s Settlement) (settling, error) {
+	now := time.Now()
+	d := p.decide(h, s, now)
+	text, err := json.Marshal(d)
+	if err != nil {
+		return settling{}, err
+	}
+	stream, result, err := records(s.Outcome)
+	return settling{
+		task: p.keys.Task(h.ID), lock: h.msg.texts[fieldUniqueKey], args: [4]any{text, h.encode(d, s, now), stream, result},
+	}, err
 }
 
 func (p *Pacer) settleAll(all []settling) ([]answered[[]string], error) {
