@@ -67,6 +67,7 @@ func TestWhatIsAskedDuringACallIsAskedTogether(t *testing.T) {
 		assert.Equal(t, time.Millisecond, time.Since(begin))
 		wg.Wait()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []int{1, 1}, sizes[4:], "who gave up is asked about all the same")
 	})
 }
