@@ -47,7 +47,10 @@ func TestWhatIsAskedDuringACallIsAskedTogether(t *testing.T) {
 			assert.Equal(t, 10*i, got, "question %d", i)
 		}
 		begin := time.Now()
-		wg.Go(func() { ask(1); assert.Equal(t, time.Second, time.Since(begin), "it is not kept by those who came later") })
+		wg.Go(func() {
+			ask(1)
+			assert.Equal(t, time.Second, time.Since(begin), "it is not kept by those who came later")
+		})
 		synctest.Wait()
 		for i := 2; i < 3+mostTogether; i++ {
 			wg.Go(func() { ask(i) })
