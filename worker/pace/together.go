@@ -55,7 +55,8 @@ func (t *together[Q, A]) do(ctx context.Context, question Q) (A, error) {
 	}
 }
 
-// call asks for those who wait, and returns whether there are others then.
+// call asks for those who wait, and returns whether there are others then. If Redis does not answer, those have the error too: each
+// of many calls one after the other would keep them for its time limit.
 func (t *together[Q, A]) call() (more bool) {
 	t.mu.Lock()
 	n := min(len(t.waiting), mostTogether)
@@ -67,6 +68,11 @@ func (t *together[Q, A]) call() (more bool) {
 		questions[i] = a.question
 	}
 	answers, err := t.ask(questions)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		all, t.waiting = append(all, t.waiting...), nil
+	}
 	for i, a := range all {
 		if err != nil {
 			a.got.err = err
@@ -75,8 +81,6 @@ func (t *together[Q, A]) call() (more bool) {
 		}
 		close(a.done)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.busy = len(t.waiting) > 0
 	return t.busy
 }

@@ -58,8 +58,16 @@ func TestWhatIsAskedDuringACallIsAskedTogether(t *testing.T) {
 		wg.Wait()
 		assert.Equal(t, []int{1, mostTogether, 1}, sizes)
 
-		_, err := both.do(t.Context(), 1)
-		require.ErrorIs(t, err, trouble, "of the call")
+		wg.Go(func() {
+			_, err := both.do(t.Context(), 1)
+			assert.ErrorIs(t, err, trouble, "of the call")
+		})
+		synctest.Wait()
+		begin = time.Now()
+		_, err := both.do(t.Context(), 2)
+		require.ErrorIs(t, err, trouble, "of the call before")
+		assert.Equal(t, time.Second, time.Since(begin))
+		wg.Wait()
 		brief, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		wg.Go(func() { ask(1) })
