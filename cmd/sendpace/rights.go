@@ -17,7 +17,7 @@ var (
 	callRights = strings.Fields(`client|setname config|get eval evalsha exec info multi ping scan script|exists script|load subscribe xack
 	xautoclaim xgroup|create xinfo|groups xrange xread xreadgroup xrevrange zscan`)
 	// scriptRights are commands of asynq's scripts and of ours, some of which are also called as such.
-	scriptRights = strings.Fields(`del exists expire expireat get hdel hexists hget hgetall hincrby hkeys hmget hscan hset hsetnx incr llen lpush
+	scriptRights = strings.Fields(`del exists expire expireat get hdel hexists hget hgetall hincrby hkeys hmget hscan hset hsetnx incr incrby llen lpush
 	lrange lrem memory|usage mget pexpire pttl publish rpop rpush sadd scard set setex sismember smembers srem time
 	xadd zadd zcard zmscore zpopmin zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore zrevrange zscore`)
 )

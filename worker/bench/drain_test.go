@@ -16,6 +16,9 @@ func BenchmarkDrain(b *testing.B) {
 		"at once.\nSendpace's limits are out of reach.", n), append([]any{"", "jobs/s", "of bare asynq"}, costColumns...)...)
 	var bare float64
 	for _, sys := range []system{bareAsynq, sendpace} {
+		if *own && sys != sendpace {
+			continue
+		}
 		cfg := workerConfig{System: sys, Pages: 10, Rates: rate(100_000)}
 		f := newFleet(b, cfg, 0)
 		calls, used := f.run(4, jobs(n, n, func(i int) int { return i % 10 }), n, 5*time.Minute)

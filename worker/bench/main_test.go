@@ -24,6 +24,7 @@ import (
 var (
 	small   = flag.Bool("small", false, "a twentieth of the work: to see that it runs; the figures mean nothing")
 	out     = flag.String("out", "", "`file` to write the results to; sections that this run does not measure stay as they are")
+	own     = flag.Bool("own", false, "Sendpace alone, without what it is compared with")
 	profile = flag.String("profile", "", "`directory` for CPU profiles of the workers")
 )
 

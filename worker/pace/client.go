@@ -147,13 +147,12 @@ type question struct {
 	last   bool          // there are no more places
 	passed string        // pages whose lines are left to others
 	ready  time.Duration // how far ahead the first slot may be
-	permit time.Duration // how far ahead the slot of a job may be that gets its permit at once; below 0: none does
 }
 
 // question asks for as many jobs as this worker can begin. Tasks outside of the lines and the lines take turns: neither waits for the
 // other to empty.
 func (p *Pacer) question() question {
-	q := question{look: lookEvery.Microseconds(), ready: p.cfg.Lead / readyShare, permit: permitAhead}
+	q := question{look: lookEvery.Microseconds(), ready: p.cfg.Lead / readyShare}
 	switch {
 	case p.lineNext:
 		q.look = -1
@@ -174,13 +173,11 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 	got, err := readTaken(takeScript.Run(ctx, p.rdb,
 		append(keys[:4:4], k.Groups(), k.Due(), k.Busy(), k.Pause(App), k.Lookout(), k.Looked()),
 		args[0], k.Task(""), k.Line(""), k.Own(""), p.cfg.Lead.Microseconds(), p.id, q.look, q.most, q.last,
-		p.lookoutLife().Milliseconds(), q.passed, q.ready.Microseconds(),
-		q.permit.Microseconds(), p.cfg.Suppress))
+		p.lookoutLife().Milliseconds(), q.passed, q.ready.Microseconds()))
 	if err != nil {
 		return taken{}, err
 	}
 	now := time.Now()
-	got.asked = asked
 	p.clock.observe(got.now, asked, now)
 	p.standsBy.Store(got.verb == "standby")
 	p.lineNext = got.verb == "task"

@@ -396,23 +396,23 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
-		"take": libLua + handOutLua + takeLua, "admit": libLua + admitLua, "late": libLua + lateLua, "unused": libLua + unusedLua,
-		"permit": libLua + permitLua, "settle": libLua + rediskeys.EndsLua + settleLua, "beat": beatLua, "reap": reapLua,
-		"pause": libLua + pauseLua, "release": libLua + releaseLua, "sweep": libLua + sweepLua,
-		"rates": ratesLua, "temporary": libLua + temporaryLua, "explain": libLua + explainLua, "audit": libLua + auditLua, "places": libLua + placesLua,
+		"take": withParts(handOutLua + takeLua), "admit": withParts(admitLua), "late": withParts(lateLua), "unused": withParts(unusedLua),
+		"permit": withParts(permitLua), "settle": withParts(rediskeys.EndsLua + settleLua), "beat": beatLua, "reap": withParts(reapLua),
+		"pause": withParts(pauseLua), "release": withParts(releaseLua), "sweep": withParts(sweepLua),
+		"rates": ratesLua, "temporary": withParts(temporaryLua), "explain": withParts(explainLua), "audit": withParts(auditLua), "places": withParts(placesLua),
 	} {
 		require.NoError(t, rdb.ScriptLoad(ctx, "#!lua\n"+src).Err(), name)
 	}
 	a, b := d.enqueue("1", "7", "a"), d.enqueue("1", "7", "b")
 	r := d.routeOf("1", "7")
-	take := redis.NewScript("#!lua\n" + libLua + handOutLua + takeLua)
+	take := redis.NewScript("#!lua\n" + withParts(handOutLua+takeLua))
 	keys := []string{
 		d.keys.Pending(), d.keys.Paused(), d.keys.Active(), d.keys.Lease(),
 		d.keys.Groups(), d.keys.Due(), d.keys.Busy(), d.keys.Pause(App), d.keys.Lookout(),
 		d.keys.Looked(),
 	}
 	got, err := readTaken(take.Run(ctx, rdb, keys, time.Now().Unix(), d.keys.Task(""), d.keys.Line(""), d.keys.Own(""),
-		1000, d.id, 0, 10, 0, 500, "", 1000, -1, 0))
+		1000, d.id, 0, 10, 0, 500, "", 1000))
 	require.NoError(t, err)
 	require.Len(t, got.jobs, 1)
 	assert.Equal(t, a, got.jobs[0].id)

@@ -54,7 +54,7 @@ func (d *desk) enqueue(page, psid, text string, opts ...producer.Option) string 
 func (d *desk) ask() reply {
 	d.t.Helper()
 	q := d.question()
-	q.look, q.last, q.most, q.ready, q.permit = 0, d.inHand()+1 >= d.cfg.Places, 1, d.cfg.Lead, -time.Microsecond
+	q.look, q.last, q.most, q.ready = 0, d.inHand()+1 >= d.cfg.Places, 1, d.cfg.Lead
 	got := d.askFor(q)
 	r := reply{now: got.now, verb: got.verb, args: []string{strconv.FormatInt(got.wait.Microseconds(), 10)}}
 	if len(got.jobs) == 1 {

@@ -10,7 +10,7 @@
 //
 // Because a job is handed only to a worker with a free place, nothing is released ahead of a dead fleet, and there is no
 // leader: while nothing is due one worker, the lookout, asks often and the others stand by. One answer hands out all jobs whose slots
-// are near enough, of any lines. A job whose slot has come already brings its permit, which is good for some milliseconds.
+// are near enough, of any lines. What several jobs ask for at the same time, a permit or their end, one call asks for.
 // What makes a line due tells the lookout so.
 //
 // A worker that stands by asks Redis for no jobs as long as it hears the lookout say that it goes on, and leaves to it what asynq

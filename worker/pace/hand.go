@@ -39,8 +39,6 @@ type Hand struct {
 	number int64  // of the slot, for late.lua
 	leaves int64  // us, when it is to be sent
 	msg    taskmsg.Message
-	// permitted is when the question was asked whose answer was a permit too; zero for a job that needs one yet.
-	permitted time.Time
 	// constant is true where nothing adapted the pace when the job got its permit: an answer that reports no high usage cannot
 	// change it.
 	constant bool
@@ -51,9 +49,6 @@ type Hand struct {
 // newHand reads a job that take handed out. With an error the hand has no message, and can only be settled.
 func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 	h := &Hand{ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line, slot: job.slot, number: job.number}
-	if job.permitted {
-		h.permitted, h.constant = got.asked, true
-	}
 	if h.line != "" {
 		h.page, _, _ = strings.Cut(h.line, ":")
 	}

@@ -172,7 +172,10 @@ end
 -- sent_record is true for the outcome record of a job that was sent. The result of a task that failed once and was run
 -- again by an operator is not one.
 local function sent_record(record)
-  local ok, o = pcall(cjson.decode, record or '')
+  if not record then
+    return false
+  end
+  local ok, o = pcall(cjson.decode, record)
   return ok and type(o) == 'table' and o.outcome == 'sent'
 end
 
@@ -180,4 +183,24 @@ end
 local function for_token(pause)
   local ok, why = pcall(cjson.decode, redis.call('GET', pause) or '')
   return ok and type(why) == 'table' and why.missing_token == true
+end
+
+-- each answers for each job of a list, and keeps the trouble of one from the others: the answer for that is {'error', text}.
+local function each(jobs, answer)
+  local answers = {}
+  for i, job in ipairs(jobs) do
+    local ok, got = pcall(answer, job)
+    answers[i] = ok and got or {'error', tostring(type(got) == 'table' and got.err or got)}
+  end
+  return answers
+end
+
+-- jobs_of splits the arguments from one on, n for each job, into jobs, each with its number in at.
+local function jobs_of(from, n)
+  local jobs = {}
+  for i = from, #ARGV, n do
+    jobs[#jobs + 1] = {unpack(ARGV, i, i + n - 1)}
+    jobs[#jobs].at = #jobs
+  end
+  return jobs
 end

@@ -80,19 +80,20 @@ local function flush(group)
 end
 
 local function add(list, ...)
-  for _, value in ipairs({...}) do
-    list[#list + 1] = value
+  for i = 1, select('#', ...) do
+    list[#list + 1] = (select(i, ...))
   end
 end
 
 -- activate puts a job into the asking worker's hand. The owner is the token of the hand: only who has it may send, or end the
--- job. The line, where there is one, is where it goes back to. marked says that it is being sent; see permit.lua.
-local function activate(id, line, msg, marked)
+-- job. The line, where there is one, is where it goes back to.
+local function activate(id, line)
   -- With an empty group asynq's forwarder brings a retried task to pending, not to the end of its line.
-  local fields = {'state', 'active', 'group', '', 'owner', token}
-  if line then add(fields, 'line', home_of(line, id, msg)) end
-  if marked then add(fields, 'mark', token .. ' 0') end
-  redis.call('HSET', ARGV[2] .. id, unpack(fields))
+  if line then
+    redis.call('HSET', ARGV[2] .. id, 'state', 'active', 'group', '', 'owner', token, 'line', line)
+  else
+    redis.call('HSET', ARGV[2] .. id, 'state', 'active', 'group', '', 'owner', token)
+  end
 end
 
 -- A line is visited up to a lead before it is due. not_before is for what must not be visited before that time.
@@ -320,15 +321,16 @@ local function pick(q, v, turn, n)
       not_before(line, now + (score >= PARKED and PARKED_LINE or IDLE_LINE))
       return nil
     end
-    local h = redis.call('HMGET', ARGV[2] .. job.id, 'msg', 'mark', 'result', 'cancel', 'step', 'resent')
-    job.msg, job.plain = h[1], not (h[2] or h[3] or h[4] or h[5] or h[6])
+    job.msg = redis.call('HGET', ARGV[2] .. job.id, 'msg')
     if not job.msg or stays_home(line, side, job.id, job.msg) then
       redis.call('ZREM', q.group, job.id)
     elseif not claims(q, job) then
       park(q.group, ARGV[4], line, q.page, job.recipient, job.id, score)
     else
       local slot, why
-      job.names = limits_of(q.lane, side, class_of(job.id))
+      local class = class_of(job.id)
+      q.of_class[class] = q.of_class[class] or limits_of(q.lane, side, class)
+      job.names = q.of_class[class]
       slot, why = next_slot(v, job.names, now)
       slot = math.max(slot, turn)
       if job.free_at > slot then

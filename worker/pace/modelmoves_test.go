@@ -68,7 +68,7 @@ func (w *world) due() {
 func (w *world) drain() {
 	d := w.desk()
 	for range 1000 {
-		got := d.askFor(question{most: 1 + w.rnd.IntN(8), ready: d.cfg.Lead, permit: -time.Microsecond})
+		got := d.askFor(question{most: 1 + w.rnd.IntN(8), ready: d.cfg.Lead})
 		for _, job := range got.jobs {
 			if job.line == "" {
 				w.fail("a task of our own was not brought to its line: %s", job.id)

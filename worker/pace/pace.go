@@ -38,9 +38,8 @@ const (
 	// permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a quick answer of
 	// Redis, whose varying length would otherwise show in the gaps.
 	permitAhead = time.Millisecond
-	// permitFor is how old a permit may be that came with the job itself. Such a job's slot had come when it was handed out; one
-	// that is not sent by then asks, as a pause may have begun.
-	permitFor = 5 * time.Millisecond
+	// lateTimeout bounds the note of a message that left late.
+	lateTimeout = time.Second
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the
 	// way from here to the platform.
 	slackShare = 0.4
@@ -178,6 +177,10 @@ type Pacer struct {
 	spared   atomic.Bool  // the last beat said that another worker reaps
 	heard    atomic.Int64 // when the lookout said last that it goes on, in ns since the clock's base
 
+	permits together[permitting, reply]
+	lates   together[lateness, []string]
+	settles together[settling, []string]
+
 	mu    sync.Mutex
 	ready []*Hand          // hands that asynq has not got yet
 	fresh map[string]*Hand // hands that have not begun, by the job's id
@@ -205,11 +208,13 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 		return nil, err
 	}
 	queue := producer.Shards{Queue: cfg.Queue, Count: cfg.Shards}.Queues()[cfg.Shard]
-	return &Pacer{
+	p := &Pacer{
 		rdb: rdb, cfg: cfg, keys: rediskeys.Keys{Queue: queue}, id: cfg.ID, clock: newClock(time.Now()),
 		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
 		fresh: map[string]*Hand{}, hands: map[string]*Hand{}, tokenless: map[string]time.Time{},
-	}, nil
+	}
+	p.permits.ask, p.lates.ask, p.settles.ask = p.permitAll, p.lateAll, p.settleAll
+	return p, nil
 }
 
 // Run does what has to be done beside sending, until ctx ends: it beats, takes jobs over from workers that died, listens for

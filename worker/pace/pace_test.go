@@ -423,14 +423,14 @@ func TestWhatOneStallMadeLateIsNotAddedUp(t *testing.T) {
 			d.enqueue("1", strconv.Itoa(i), "x")
 		}
 		var hands []*Hand
-		for _, job := range d.askFor(question{most: 5, ready: time.Second, permit: -1}).jobs {
+		for _, job := range d.askFor(question{most: 5, ready: time.Second}).jobs {
 			hands = append(hands, d.taken[job.id])
 		}
 		require.Len(t, hands, 5)
 		for _, h := range hands { // one millisecond apart, each 60 late
 			require.NoError(t, d.Left(ctx, h, d.clock.at(h.slot+60_000)))
 		}
-		next := d.askFor(question{most: 1, ready: time.Second, permit: -1}).jobs
+		next := d.askFor(question{most: 1, ready: time.Second}).jobs
 		require.Len(t, next, 1)
 		assert.InDelta(t, hands[4].slot+60_000+1000, next[0].slot, 2)
 	})

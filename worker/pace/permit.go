@@ -65,7 +65,7 @@ func (h *Hand) Place(r producer.Route) {
 	if at, ok := producer.ParseLine(h.line); ok && fits(at, want) {
 		return
 	}
-	h.moved, h.slot, h.permitted = want.String(), 0, time.Time{}
+	h.moved, h.slot = want.String(), 0
 	h.line = h.moved
 }
 
@@ -93,12 +93,9 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		if !p.wait(ctx, ready-permitAhead.Microseconds()) {
 			return stopping(ctx)
 		}
-		got := Permit{Verdict: Go}
-		if time.Since(h.permitted) > permitFor {
-			var err error
-			if got, err = p.permit(ctx, h, a); err != nil || got.Verdict != Go {
-				return got, err
-			}
+		got, err := p.permit(ctx, h, a)
+		if err != nil || got.Verdict != Go {
+			return got, err
 		}
 		if !p.wait(ctx, ready) {
 			return stopping(ctx)
@@ -150,9 +147,13 @@ func sideOf(c producer.Class) producer.Side {
 // admit asks for a slot, or for the recipient where there is a slot.
 func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, error) {
 	k, asked := p.keys, time.Now()
-	got, err := readReply(admitScript.Run(ctx, p.rdb,
+	parts, err := admitScript.Run(ctx, p.rdb,
 		[]string{k.Line(h.line), k.Busy(), k.Due(), k.Task(h.ID)},
-		k.Task(""), k.Own(""), h.ID, h.line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), string(r.Class), h.token))
+		k.Task(""), k.Own(""), h.ID, h.line, r.Recipient, p.cfg.Lead.Microseconds(), h.slot, k.Line(""), string(r.Class), h.token).StringSlice()
+	if err != nil {
+		return Permit{}, fmt.Errorf("pace: admit: %w", err)
+	}
+	got, err := readReply(parts)
 	if err != nil {
 		return Permit{}, fmt.Errorf("pace: admit: %w", err)
 	}
@@ -167,23 +168,22 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	return Permit{Verdict: Back, Where: where, Why: whyBack[where]}, nil
 }
 
+// permitting is a job that permit.lua is asked about.
+type permitting struct {
+	task string // its key
+	args [7]any
+}
+
 func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
-	page, unanswered, suppress := a.Route.Line.PageID, "resend", 0
+	r, unanswered := a.Route, "resend"
 	if a.Never {
 		unanswered = "never"
 	}
-	if p.cfg.Suppress {
-		suppress = 1
-	}
-	k := p.keys
-	keys := []string{k.Task(h.ID), k.Pause(App), k.Pause(page), k.Suppressed(page), k.Adapt(App), k.Adapt(page)}
-	if b := a.Route.Line.Broadcast; b != "" {
-		keys = append(keys, k.Broadcast(b))
-	}
-	asked := time.Now()
-	got, err := readReply(permitScript.Run(ctx, p.rdb, keys, h.token, unanswered, a.Route.Recipient, suppress, h.moved, h.slot))
+	got, err := p.permits.do(ctx, permitting{
+		task: p.keys.Task(h.ID),
+		args: [7]any{h.token, unanswered, r.Line.PageID, r.Recipient, h.moved, h.slot, r.Line.Broadcast},
+	})
 	if err == nil {
-		p.clock.observe(got.now, asked, time.Now())
 		if got.verb == "rests" {
 			h.moved = a.Route.Line.String() // also if it came from another line, which would hand it out again
 		}
@@ -194,6 +194,34 @@ func (p *Pacer) permit(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		}
 	}
 	return Permit{}, fmt.Errorf("pace: permit: %w", err)
+}
+
+func (p *Pacer) permitAll(all []permitting) ([]answered[reply], error) {
+	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
+	defer cancel()
+	suppress := 0
+	if p.cfg.Suppress {
+		suppress = 1
+	}
+	keys, args := []string{p.keys.Pause(App), p.keys.Adapt(App)}, []any{p.keys.Own(""), suppress}
+	for _, a := range all {
+		keys, args = append(keys, a.task), append(args, a.args[:]...)
+	}
+	asked := time.Now()
+	lists, err := readEach(permitScript.Run(ctx, p.rdb, keys, args...), len(all))
+	if err != nil {
+		return nil, err
+	}
+	arrived, got := time.Now(), make([]answered[reply], len(all))
+	for i, list := range lists {
+		if got[i].err = list.err; list.err == nil {
+			got[i].answer, got[i].err = readReply(list.answer)
+		}
+		if got[i].err == nil {
+			p.clock.observe(got[i].answer.now, asked, arrived)
+		}
+	}
+	return got, nil
 }
 
 // permit reads the answer of permit.lua.
@@ -253,12 +281,23 @@ func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
 	if h.slot == 0 || late <= 0 {
 		return nil
 	}
-	err := lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()},
-		p.keys.Own(""), h.line, h.ID, h.slot, h.slot+late.Microseconds(), h.number).Err()
-	if err != nil {
+	if _, err := p.lates.do(ctx, lateness{h.line, h.ID, h.slot, h.slot + late.Microseconds(), h.number}); err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}
 	return nil
+}
+
+// lateness is what late.lua is told of a message.
+type lateness [5]any
+
+func (p *Pacer) lateAll(all []lateness) ([]answered[[]string], error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lateTimeout)
+	defer cancel()
+	args := []any{p.keys.Own("")}
+	for _, l := range all {
+		args = append(args, l[:]...)
+	}
+	return readEach(lateScript.Run(ctx, p.rdb, []string{p.keys.Threads()}, args...), len(all))
 }
 
 // Unused gives back the slot of a job that will not be sent, for others.

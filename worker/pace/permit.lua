@@ -1,21 +1,22 @@
 -- permit is the last question before a send: may this hand send this step of its job now? It marks the job, so that whoever
--- has it next knows that a send was started.
+-- has it next knows that a send was started. One call asks for several jobs.
 --
--- KEYS[1] asynq:{q}:t:<id>
--- KEYS[2] sendpace:{q}:pause:app
--- KEYS[3] sendpace:{q}:pause:<page>
--- KEYS[4] sendpace:{q}:suppressed:<page>   recipient -> us until which nothing is sent to it
--- KEYS[5] sendpace:{q}:adapt:app
--- KEYS[6] sendpace:{q}:adapt:<page>
--- KEYS[7] sendpace:{q}:broadcast:<id>      how the job's broadcast is to be sent; only for one that has a line of its own
--- ARGV[1] token of the hand
--- ARGV[2] 'resend' or 'never': what to do where an earlier send has no known answer
--- ARGV[3] recipient, as a hash
--- ARGV[4] 1: refuse suppressed recipients
--- ARGV[5] line, where the task does not say right where it goes back to; else empty
--- ARGV[6] the job's slot, us
+-- KEYS[1] sendpace:{q}:pause:app
+-- KEYS[2] sendpace:{q}:adapt:app
+-- KEYS[2+i] asynq:{q}:t:<id> of job i
+-- ARGV[1] sendpace:{q}:
+-- ARGV[2] 1: refuse suppressed recipients
+-- then for each job
+--   token of the hand
+--   'resend' or 'never': what to do where an earlier send has no known answer
+--   page
+--   recipient, as a hash
+--   line, where the task does not say right where it goes back to; else empty
+--   the job's slot, us
+--   broadcast, if it has a line of its own; else empty
 --
--- Returns {now, 'go', step, resent, ids, adapts}  send the step; resent times its answer was not known before; ids: messages so far;
+-- Returns for each job
+--         {now, 'go', step, resent, ids, adapts}  send the step; resent times its answer was not known before; ids: messages so far;
 --                                 adapts is 1 while the pace of the page or of the app adapts
 --         {now, 'gone'}                   the job is not in this hand any more
 --         {now, 'known', record}          it was sent: an earlier hand learned its answer too late to end it
@@ -24,6 +25,7 @@
 --         {now, 'rests'}                  its broadcast does not send: it is paused, or its time has not come or is over
 --         {now, 'suppressed'}             its recipient cannot be reached
 --         {now, 'unknown', ids}           an earlier hand's send has no known answer, and must not be repeated
+--         {'error', text}                 as each says
 --
 -- Invariant: only the owner gets a 'go', and a job has a mark from before the write of a send until its answer is in Redis.
 -- A worker that stalled finds another owner here, or none. One that stalls after this line sends all the same: its mark
@@ -32,40 +34,56 @@
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local stamp = string.format('%.0f', now)
-local h = redis.call('HMGET', KEYS[1], 'state', 'owner', 'mark', 'result', 'cancel', 'step', 'resent', 'ids')
-local mark, step, resent, ids = h[3], h[6] or '0', tonumber(h[7] or '0'), h[8] or ''
+local jobs = jobs_of(3, 7)
 
-if h[1] ~= 'active' or h[2] ~= ARGV[1] then
-  return {stamp, 'gone'}
+-- What stops the app and the pages of the jobs, and whether their pace adapts: two values for each.
+local keys = {KEYS[1], KEYS[2]}
+for i, job in ipairs(jobs) do
+  keys[2 * i + 1], keys[2 * i + 2] = ARGV[1] .. 'pause:' .. job[3], ARGV[1] .. 'adapt:' .. job[3]
 end
-if sent_record(h[4]) then
-  return {stamp, 'known', h[4]}
-end
-if h[5] == '1' then
-  return {stamp, 'cancelled'}
-end
-local paused = redis.call('MGET', KEYS[2], KEYS[3], KEYS[5], KEYS[6])
-if paused[1] or paused[2] then
-  return {stamp, 'paused'}
-end
-if KEYS[7] then
-  local at = math.max(now, ARGV[6])
-  if opens(read_broadcast(KEYS[7]), at) ~= at then
-    return {stamp, 'rests'}
+local stops = redis.call('MGET', unpack(keys))
+
+local function permit(job)
+  local token, unanswered, page, recipient, line, slot, broadcast = unpack(job)
+  local task, paused, adapts = KEYS[2 + job.at], stops[2 * job.at + 1], stops[2 * job.at + 2]
+  local h = redis.call('HMGET', task, 'state', 'owner', 'mark', 'result', 'cancel', 'step', 'resent', 'ids')
+  local mark, step, resent, ids = h[3], h[6] or '0', tonumber(h[7] or '0'), h[8] or ''
+
+  if h[1] ~= 'active' or h[2] ~= token then
+    return {stamp, 'gone'}
   end
-end
-if ARGV[4] == '1' and tonumber(redis.call('ZSCORE', KEYS[4], ARGV[3]) or 0) > now then
-  return {stamp, 'suppressed'}
-end
-if mark and not starts_with(mark, ARGV[1] .. ' ') then
-  if ARGV[2] == 'never' then
-    return {stamp, 'unknown', ids}
+  if sent_record(h[4]) then
+    return {stamp, 'known', h[4]}
   end
-  resent = resent + 1
-  redis.call('HSET', KEYS[1], 'resent', resent)
+  if h[5] == '1' then
+    return {stamp, 'cancelled'}
+  end
+  if stops[1] or paused then
+    return {stamp, 'paused'}
+  end
+  if broadcast ~= '' then
+    local at = math.max(now, slot)
+    if opens(read_broadcast(ARGV[1] .. 'broadcast:' .. broadcast), at) ~= at then
+      return {stamp, 'rests'}
+    end
+  end
+  if ARGV[2] == '1' and tonumber(redis.call('ZSCORE', ARGV[1] .. 'suppressed:' .. page, recipient) or 0) > now then
+    return {stamp, 'suppressed'}
+  end
+  local fields = {'mark', token .. ' ' .. step}
+  if mark and not starts_with(mark, token .. ' ') then
+    if unanswered == 'never' then
+      return {stamp, 'unknown', ids}
+    end
+    resent = resent + 1
+    fields[3], fields[4] = 'resent', resent
+  end
+  if line ~= '' then
+    fields[#fields + 1] = 'line'
+    fields[#fields + 1] = line
+  end
+  redis.call('HSET', task, unpack(fields))
+  return {stamp, 'go', step, string.format('%d', resent), ids, (stops[2] or adapts) and '1' or '0'}
 end
-redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. ' ' .. step)
-if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'line', ARGV[5])
-end
-return {stamp, 'go', step, string.format('%d', resent), ids, (paused[3] or paused[4]) and '1' or '0'}
+
+return each(jobs, permit)

@@ -2,6 +2,7 @@ package pace
 
 import (
 	_ "embed" // the scripts are files, so that they read and test as Lua
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,23 +60,46 @@ var (
 var libLua = linesLua + broadcastsLua + limitsLua
 
 var (
-	takeScript      = redis.NewScript(libLua + handOutLua + takeLua)
-	admitScript     = redis.NewScript(libLua + admitLua)
-	lateScript      = redis.NewScript(libLua + lateLua)
-	unusedScript    = redis.NewScript(libLua + unusedLua)
-	permitScript    = redis.NewScript(libLua + permitLua)
-	settleScript    = redis.NewScript(libLua + rediskeys.EndsLua + settleLua)
+	takeScript      = redis.NewScript(withParts(handOutLua + takeLua))
+	admitScript     = redis.NewScript(withParts(admitLua))
+	lateScript      = redis.NewScript(withParts(lateLua))
+	unusedScript    = redis.NewScript(withParts(unusedLua))
+	permitScript    = redis.NewScript(withParts(permitLua))
+	settleScript    = redis.NewScript(withParts(rediskeys.EndsLua + settleLua))
 	beatScript      = redis.NewScript(beatLua)
-	reapScript      = redis.NewScript(libLua + reapLua)
-	pauseScript     = redis.NewScript(libLua + pauseLua)
-	releaseScript   = redis.NewScript(libLua + releaseLua)
-	sweepScript     = redis.NewScript(libLua + sweepLua)
-	temporaryScript = redis.NewScript(libLua + temporaryLua)
+	reapScript      = redis.NewScript(withParts(reapLua))
+	pauseScript     = redis.NewScript(withParts(pauseLua))
+	releaseScript   = redis.NewScript(withParts(releaseLua))
+	sweepScript     = redis.NewScript(withParts(sweepLua))
+	temporaryScript = redis.NewScript(withParts(temporaryLua))
 	ratesScript     = redis.NewScript(ratesLua)
-	explainScript   = redis.NewScript(libLua + explainLua)
-	auditScript     = redis.NewScript(libLua + auditLua)
-	placesScript    = redis.NewScript(libLua + placesLua)
+	explainScript   = redis.NewScript(withParts(explainLua))
+	auditScript     = redis.NewScript(withParts(auditLua))
+	placesScript    = redis.NewScript(withParts(placesLua))
 )
+
+// readEach decodes the lists that a script answers for each of n jobs. See each in lib.lua.
+func readEach(cmd *redis.Cmd, n int) ([]answered[[]string], error) {
+	lists, err := cmd.Slice()
+	if err != nil {
+		return nil, err
+	}
+	if len(lists) != n {
+		return nil, fmt.Errorf("pace: script answered for %d of %d jobs", len(lists), n)
+	}
+	got := make([]answered[[]string], n)
+	for i, list := range lists {
+		values, _ := list.([]any)
+		for _, v := range values {
+			text, _ := v.(string)
+			got[i].answer = append(got[i].answer, text)
+		}
+		if a := got[i].answer; len(a) == 2 && a[0] == "error" {
+			got[i].err = errors.New(a[1])
+		}
+	}
+	return got, nil
+}
 
 // reply is what admit and permit answer: the server's time, a verb, and the verb's own values.
 type reply struct {
@@ -91,11 +115,7 @@ var arity = map[string]int{
 }
 
 // readReply is the one place where such an answer is decoded.
-func readReply(cmd *redis.Cmd) (reply, error) {
-	parts, err := cmd.StringSlice()
-	if err != nil {
-		return reply{}, err
-	}
+func readReply(parts []string) (reply, error) {
 	if len(parts) < 2 {
 		return reply{}, fmt.Errorf("pace: script answered %d values", len(parts))
 	}
@@ -103,6 +123,7 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 	if n, ok := arity[r.verb]; !ok || n != len(r.args) {
 		return reply{}, fmt.Errorf("pace: script answered %q with %d values", r.verb, len(r.args))
 	}
+	var err error
 	r.now, err = strconv.ParseInt(parts[0], 10, 64)
 	return r, err
 }
@@ -117,11 +138,10 @@ func (r reply) us(i int) (int64, error) {
 
 // taken is what take answers.
 type taken struct {
-	now   int64
-	verb  string // when to ask again
-	wait  time.Duration
-	jobs  []takenJob
-	asked time.Time
+	now  int64
+	verb string // when to ask again
+	wait time.Duration
+	jobs []takenJob
 }
 
 // takenJob is one job that was handed out. A task that no line could be told of has no line and no slot.
@@ -129,12 +149,11 @@ type takenJob struct {
 	id, msg, line string
 	slot          int64 // us
 	number        int64 // of the slot, for late.lua
-	permitted     bool
 }
 
 // readTaken is the one place where an answer of take is decoded.
 func readTaken(cmd *redis.Cmd) (taken, error) {
-	const fixed, each = 3, 6
+	const fixed, each = 3, 5
 	parts, err := cmd.StringSlice()
 	if err != nil {
 		return taken{}, err
@@ -150,7 +169,7 @@ func readTaken(cmd *redis.Cmd) (taken, error) {
 	}
 	got.wait = time.Duration(wait) * time.Microsecond
 	for rest := parts[fixed:]; len(rest) > 0 && err == nil; rest = rest[each:] {
-		job := takenJob{id: rest[0], msg: rest[1], line: rest[2], permitted: rest[5] == "1"}
+		job := takenJob{id: rest[0], msg: rest[1], line: rest[2]}
 		if job.slot, err = strconv.ParseInt(rest[3], 10, 64); err == nil {
 			job.number, err = strconv.ParseInt(rest[4], 10, 64)
 		}

@@ -135,6 +135,9 @@ func (p *Pacer) sleep(d time.Duration) bool {
 
 // decision is a settlement as settle.lua reads it. Numbers that must keep all digits are texts.
 type decision struct {
+	ID           string               `json:"id"`
+	Token        string               `json:"token"`
+	Unique       bool                 `json:"unique,omitempty"` // it has a lock
 	Kind         producer.OutcomeKind `json:"kind,omitempty"`
 	Place        string               `json:"place,omitempty"` // deleted, completed, archived
 	To           string               `json:"to,omitempty"`    // head, tail, park, retry
@@ -161,28 +164,18 @@ type decision struct {
 	UsageApp     int                  `json:"usage_app"`
 }
 
+// settling is a hand that settle.lua is to end.
+type settling struct {
+	task, lock string // keys; no lock if the task is not unique
+	args       [4]any
+}
+
 func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
-	now := time.Now()
-	d := p.decide(h, s, now)
-	text, err := json.Marshal(d)
+	question, err := p.settling(h, s)
 	if err != nil {
 		return "", "", fmt.Errorf("pace: settle: %w", err)
 	}
-	stream, result, err := records(s.Outcome)
-	if err != nil {
-		return "", "", fmt.Errorf("pace: settle: %w", err)
-	}
-	k := p.keys
-	keys := []string{
-		k.Task(h.ID), k.Active(), k.Lease(), k.Groups(), k.Due(), k.Busy(), k.Outcomes(), k.Stream(),
-	}
-	if unique := h.msg.Text(taskmsg.UniqueKey); unique != "" {
-		keys = append(keys, unique)
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	got, err := settleScript.Run(ctx, p.rdb, keys,
-		k.Asynq(""), k.Own(""), h.ID, h.token, text, h.encode(d, s, now), stream, result).StringSlice()
+	got, err := p.settles.do(ctx, question)
 	switch {
 	case err != nil:
 		return "", "", fmt.Errorf("pace: settle: %w", err)
@@ -192,6 +185,34 @@ func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record
 		return got[0], "", nil
 	}
 	return got[0], got[1], nil
+}
+
+func (p *Pacer) settling(h *Hand, s Settlement) (settling, error) {
+	now := time.Now()
+	d := p.decide(h, s, now)
+	text, err := json.Marshal(d)
+	if err != nil {
+		return settling{}, err
+	}
+	stream, result, err := records(s.Outcome)
+	return settling{
+		task: p.keys.Task(h.ID), lock: h.msg.Text(taskmsg.UniqueKey), args: [4]any{text, h.encode(d, s, now), stream, result},
+	}, err
+}
+
+func (p *Pacer) settleAll(all []settling) ([]answered[[]string], error) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	k := p.keys
+	keys := []string{k.Active(), k.Lease(), k.Groups(), k.Due(), k.Busy(), k.Outcomes(), k.Stream()}
+	args := []any{k.Asynq(""), k.Own("")}
+	for _, s := range all {
+		keys, args = append(keys, s.task), append(args, s.args[:]...)
+		if s.lock != "" {
+			keys = append(keys, s.lock)
+		}
+	}
+	return readEach(settleScript.Run(ctx, p.rdb, keys, args...), len(all))
 }
 
 // records are the outcome as the stream and as the task's result hold it. The task has its job beside it.
@@ -210,6 +231,7 @@ func records(o producer.Outcome) (stream, result []byte, err error) {
 func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	o := s.Outcome
 	d := decision{
+		ID: h.ID, Token: h.token, Unique: h.msg.Text(taskmsg.UniqueKey) != "",
 		Kind: o.Kind, Day: now.UTC().Format(time.DateOnly), DayUntil: now.Add(statsTTL).Unix(),
 		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamLength: p.cfg.StreamLength,
 		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
@@ -77,7 +76,7 @@ func TestOneAnswerHasOneJobOfEachRecipient(t *testing.T) {
 		a1, a2, b1 := d.enqueue("1", "7", "1"), d.enqueue("1", "7", "2"), d.enqueue("1", "8", "1")
 		a3, c1 := d.enqueue("1", "7", "3"), d.enqueue("1", "9", "1")
 		answer := func() (list []string) {
-			for _, j := range d.askFor(question{most: 16, ready: time.Second, permit: -1}).jobs {
+			for _, j := range d.askFor(question{most: 16, ready: time.Second}).jobs {
 				list = append(list, j.id)
 			}
 			return list
@@ -204,71 +203,5 @@ func TestJobsThatADeadWorkerDidNotBeginAreTakenOver(t *testing.T) {
 		for _, id := range all {
 			assert.Equal(t, id, other.next())
 		}
-	})
-}
-
-func TestAJobWhoseSlotHasComeBringsItsPermit(t *testing.T) {
-	t.Parallel()
-	rows := map[string]struct {
-		prepare func(ctx context.Context, d *desk, id string)
-		want    bool
-	}{
-		"nothing speaks against it": {func(context.Context, *desk, string) {}, true},
-		"it may have been sent":     {func(ctx context.Context, d *desk, id string) { d.rdb.HSet(ctx, d.keys.Task(id), "mark", "other 0") }, false},
-		"it is to be cancelled":     {func(ctx context.Context, d *desk, id string) { d.rdb.HSet(ctx, d.keys.Task(id), "cancel", "1") }, false},
-		"it has a result":           {func(ctx context.Context, d *desk, id string) { d.rdb.HSet(ctx, d.keys.Task(id), "result", "{}") }, false},
-		"a step of it was sent":     {func(ctx context.Context, d *desk, id string) { d.rdb.HSet(ctx, d.keys.Task(id), "step", "1") }, false},
-		"it was sent twice before":  {func(ctx context.Context, d *desk, id string) { d.rdb.HSet(ctx, d.keys.Task(id), "resent", "1") }, false},
-		"its recipient is suppressed": {func(ctx context.Context, d *desk, _ string) {
-			require.NoError(d.t, d.rdb.Do(ctx, "ZADD", d.keys.Suppressed("1"), 9e15, d.routeOf("1", "7").Recipient).Err())
-		}, false},
-		"it is a probe": {func(ctx context.Context, d *desk, _ string) {
-			_, err := d.Pause(ctx, "1", time.Minute, Reason{Text: "613"})
-			require.NoError(d.t, err)
-			_, err = d.Release(ctx, "1")
-			require.NoError(d.t, err)
-		}, false},
-	}
-	for name, row := range rows {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, addr string) {
-				ctx := context.Background()
-				d := newDesk(t, addr, Config{Suppress: true}, fast, nil)
-				id := d.enqueue("1", "7", "x")
-				row.prepare(ctx, d, id)
-				got := d.askFor(d.question())
-				require.Len(t, got.jobs, 1)
-				assert.Equal(t, row.want, got.jobs[0].permitted)
-				mark := d.rdb.HGet(ctx, d.keys.Task(id), "mark").Val()
-				assert.Equal(t, row.want, mark == d.taken[id].token+" 0", "the mark is %q", mark)
-			})
-		})
-	}
-}
-
-func TestAPermitThatIsOldIsAskedForAgain(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, addr string) {
-		ctx := context.Background()
-		d := newDesk(t, addr, Config{Lead: time.Second}, fast, nil)
-		take := func(psid string) *Hand {
-			id := d.enqueue("1", psid, "x")
-			require.True(t, d.askFor(d.question()).jobs[0].permitted)
-			return d.taken[id]
-		}
-		fresh, old := take("1"), take("2")
-		_, err := d.Pause(ctx, "1", time.Minute, Reason{Text: "613"})
-		require.NoError(t, err)
-		fresh.permitted, old.permitted = time.Now().Add(time.Hour), time.Now().Add(-2*permitFor)
-		got, err := d.Await(ctx, fresh, Ask{Route: d.routeOf("1", "1")})
-		require.NoError(t, err)
-		assert.Equal(t, Permit{Verdict: Go}, got, "it does not ask")
-		got, err = d.Await(ctx, old, Ask{Route: d.routeOf("1", "2")})
-		require.NoError(t, err)
-		assert.Equal(t, Back, got.Verdict)
-		d.putBack(old.ID, d.routeOf("1", "2"), Head)
-		assert.False(t, d.rdb.HExists(ctx, d.keys.Task(old.ID), "mark").Val(), "it was not sent")
-		assert.Equal(t, producer.Sent, d.settleAs(fresh.ID, d.routeOf("1", "1"), sent("m")).Kind)
 	})
 }

@@ -25,11 +25,9 @@
 -- ARGV[10] lookout's time to live, ms
 -- ARGV[11] pages that have their share of the worker's places, with a space before each
 -- ARGV[12] us that the first slot may be ahead: a worker that asks earlier gets nothing, so that one call is good for several slots
--- ARGV[13] us that the slot of a job may be ahead at most that gets its permit at once, with a mark as permit.lua makes it; -1: none
--- ARGV[14] 1: refuse suppressed recipients
 --
--- Returns {now, verb, wait, ...}   six values for each job: id, message, line, slot, the slot's number, and 1 if it may be sent without
---                                  asking for a permit, 0 if not. Its slot is taken. The verb says when to ask again:
+-- Returns {now, verb, wait, ...}   five values for each job: id, message, line, slot, the slot's number. Its slot is taken. The verb
+--                                  says when to ask again:
 --         'again'    at once
 --         'lookout'  in wait us (-1: nothing is waiting): the worker is to look out for what comes
 --         'standby'  in wait us, unless that worker goes on: another one looks out
@@ -103,18 +101,26 @@ local function due_of(names, slot, all)
   return list
 end
 
--- ahead returns the latest due time, up to slot, of the lines that go before a line at the same page: realtime before bulk, the
--- side lines of a lane, whose jobs were first, before its line, private replies, which can be media too, before media, and of those
--- that share the bulk lane's pace the ones whose pass is lower. Of these it forgets the ones that are gone.
-local function ahead(line, page, lane, side, slot, shares)
+-- lines_before lists the lines that go before a line at the same page: realtime before bulk, the side lines of a lane, whose jobs
+-- were first, before its line, and private replies, which can be media too, before media.
+local function lines_before(page, lane, side)
   local names = {}
   for _, s in ipairs({'', ':media', ':reply', ':later'}) do
     if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
     if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
   end
-  local lanes = #names
-  for other in pairs(shares and shares.pass[line] and shares.pass or {}) do
-    if pass_of(shares, other) < pass_of(shares, line) then table.insert(names, other) end
+  return names
+end
+
+-- ahead returns the latest due time, up to slot, of the lines before one, and of those that share the bulk lane's pace with it whose
+-- pass is lower. Of these it forgets the ones that are gone.
+local function ahead(q, slot, shares)
+  local names, lanes = q.before, #q.before
+  if shares and shares.pass[q.line] then
+    names = {unpack(q.before)}
+    for other in pairs(shares.pass) do
+      if pass_of(shares, other) < pass_of(shares, q.line) then table.insert(names, other) end
+    end
   end
   local latest
   for i, due in ipairs(due_of(names, slot, #names > lanes)) do
@@ -158,7 +164,7 @@ local function turn(q, v)
     set_due(line, look_at(v, v.share < 1 and math.min(slot, horizon + CHANGING) or slot))
     return nil
   end
-  local first = ahead(line, page, q.lane, q.side, slot, v.shares)
+  local first = ahead(q, slot, v.shares)
   if first then
     set_due(line, first + 1)
     return nil
@@ -176,31 +182,19 @@ local function places(q, v, slot)
   return math.min(most - handed, math.floor((horizon - slot) / every) + 1)
 end
 
--- goes_now is true if a job that is handed out needs no permit: its slot has come, and nothing that permit.lua looks at speaks
--- against it. What turn looked at is true still.
-local function goes_now(q, v, job)
-  if not job.plain or job.slot > now + ARGV[13] or v.app.stage ~= 'steady' or v.own.stage ~= 'steady' then
-    return false
-  end
-  if v.app.usage > SLOW_FROM or v.own.usage > SLOW_FROM or q.broadcast and opens(q.broadcast, now) ~= now then
-    return false
-  end
-  return ARGV[14] == '0' or not redis.call('ZSCORE', ARGV[4] .. 'suppressed:' .. q.page, job.recipient or '')
-end
-
 -- hand_out takes a job out of its line, for the asking worker.
 local function hand_out(q, v, job)
+  local slot = string.format('%.0f', job.slot)
   add(leaving.ids, job.id)
   add(leaving.leases, ARGV[1], job.id)
   if job.field and v.thread > 0 then
     add(leaving.threads, string.format('%.0f', job.slot + v.thread), job.field)
   end
-  local go = goes_now(q, v, job)
-  activate(job.id, q.line, job.msg, go)
+  activate(job.id, q.side and home_of(q.line, job.id, job.msg) or q.line)
   local number = charge(ARGV[4], q.page, v, job.names, job.slot, now, job.id)
   use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, job.slot)
   handed = handed + 1
-  add(jobs, job.id, job.msg, q.line, string.format('%.0f', job.slot), string.format('%d', number), go and '1' or '0')
+  add(jobs, job.id, job.msg, q.line, slot, string.format('%d', number))
 end
 
 -- visit hands out the jobs of a line that may go by the horizon, as many as there are places, and says when the line is worth a
@@ -210,7 +204,7 @@ local function visit(line, page, lane, side, broadcast)
   v.shares = join(ARGV[4], page, line, broadcast, v.shares)
   local q = {
     line = line, page = page, lane = lane, side = side, broadcast = read_once(broadcast), group = ARGV[3] .. line,
-    names = limits_of(lane, side),
+    names = limits_of(lane, side), before = lines_before(page, lane, side), of_class = {},
   }
   local slot, wait, job
   repeat
@@ -284,7 +278,7 @@ if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then
     if ARGV[8] == '1' and ARGV[9] == '1' then hand_on(lookout) end
-    return {stamp, 'task', '0', id, msg, '', '0', '0', '0'}
+    return {stamp, 'task', '0', id, msg, '', '0', '0'}
   end
 end
 

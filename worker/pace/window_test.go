@@ -45,7 +45,7 @@ func TestWindowsFollowTheClocksOfTheirZone(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, addr string) {
 		ctx := context.Background()
 		rdb := redistest.Client(t, addr)
-		script := redis.NewScript(libLua + "return string.format('%.0f', in_window(ARGV[1], tonumber(ARGV[2])) or -1)")
+		script := redis.NewScript(withParts("return string.format('%.0f', in_window(ARGV[1], tonumber(ARGV[2])) or -1)"))
 		seed := rand.Uint64()
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo"}

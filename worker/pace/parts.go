@@ -1,0 +1,53 @@
+package pace
+
+import (
+	"regexp"
+	"strings"
+)
+
+// parts are what the scripts share: functions and constants of Lua, each in the order of libLua.
+var parts = partsOf(libLua)
+
+// part is one of them.
+type part struct{ name, text string }
+
+var (
+	comments = regexp.MustCompile(`(?m)\s*--.*$`)
+	names    = regexp.MustCompile(`[A-Za-z_]\w*`)
+	begins   = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
+)
+
+// partsOf splits a script of which each line that is not indented begins or ends one.
+func partsOf(lua string) []part {
+	lua = comments.ReplaceAllString(lua, "")
+	at := append(begins.FindAllStringSubmatchIndex(lua, -1), []int{len(lua)})
+	all := make([]part, len(at)-1)
+	for i := range all {
+		all[i] = part{name: lua[at[i][2]:at[i][3]], text: lua[at[i][0]:at[i+1][0]]}
+	}
+	return all
+}
+
+// withParts puts the shared parts before a script that it needs, and no others: Redis makes each function anew whenever a script
+// runs, and clears it away later, which takes longer than most commands.
+func withParts(lua string) string {
+	needed := map[string]bool{}
+	note := func(text string) {
+		for _, name := range names.FindAllString(text, -1) {
+			needed[name] = true
+		}
+	}
+	note(comments.ReplaceAllString(lua, ""))
+	for i := len(parts) - 1; i >= 0; i-- { // a part needs only earlier ones
+		if needed[parts[i].name] {
+			note(parts[i].text)
+		}
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		if needed[p.name] {
+			b.WriteString(p.text)
+		}
+	}
+	return b.String() + lua
+}
