@@ -13,6 +13,7 @@ import (
 
 	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/broadcast"
+	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/worker/pace"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
@@ -295,7 +296,10 @@ func TestWhyJob(t *testing.T) {
 		require.Equal(t, first, inHand(t, rdb, pacer))
 
 		got := on(url, "why", "job", first)
-		assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker sends it, or waits for its next step or the answer\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
+		assert.Regexp(t, `^job `+first+`: in hand, page 1001\n\na worker has it, and waits for its slot\n  since   20.* UTC, \S+ ago\n$`, got.out, got.err)
+		rdb.HSet(context.Background(), rediskeys.Keys{Queue: producer.DefaultQueue}.Task(first), "mark", "a token and a step, as with the permit")
+		got = on(url, "why", "job", first)
+		assert.Contains(t, got.out, "\n\na worker sends it, or waits for its next step or the answer\n  since", got.err)
 		got = on(url, "why", "job", later)
 		assert.Regexp(t, `^job \S+: scheduled, page 1001\n\nit is not to be sent before its send_at\n  until   20.* UTC, in (1h|59m\S*)\n`+
 			`  change  sendpace job cancel `+later+` gives it up\n`, got.out)
