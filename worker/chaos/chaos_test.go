@@ -40,7 +40,7 @@ var scales = map[string][2]scale{
 		{10, 150, 1500, 3, 25 * time.Second, 4, 1, 1, 4, 20, 150 * time.Second},
 	},
 	"full": {
-		{20, 500, 20_000, 5, 240 * time.Second, 24, 4, 3, 20, 150, 180 * time.Second},
+		{20, 500, 20_000, 5, 180 * time.Second, 24, 4, 3, 20, 150, 180 * time.Second},
 		{20, 500, 20_000, 5, 120 * time.Second, 12, 2, 2, 10, 80, 180 * time.Second},
 	},
 }
