@@ -293,7 +293,7 @@ func (s *shard) readTasks(ctx context.Context, ids []string) ([]task, error) {
 func newTask(id string, fields []any) task {
 	t := task{id: id, fields: fields[:6]}
 	t.m, _ = taskmsg.Read(text(fields[0]))
-	t.job, _ = ParseJob(t.payload())
+	t.job, _ = ParseJob(t.m.Payload())
 	t.page = t.job.PageID
 	if route, err := t.job.Route(); err == nil {
 		t.to = route.Recipient
@@ -306,8 +306,6 @@ func newTask(id string, fields []any) task {
 	return t
 }
 
-func (t *task) payload() []byte { return []byte(t.m.Text(taskmsg.Payload)) }
-
 func (t *task) attempts() int { return int(t.m.Number(taskmsg.Retried)) }
 
 func text(field any) string {
@@ -317,7 +315,7 @@ func text(field any) string {
 
 // outcome is the record of the task's end by cancelling.
 func (t task) outcome() (Outcome, error) {
-	o := NewOutcome(t.id, t.job, t.payload(), Cancelled)
+	o := NewOutcome(t.id, t.job, t.m.Payload(), Cancelled)
 	o.PageID, o.Attempts, o.Reason, o.TraceParent = t.page, t.attempts(), "cancelled", t.m.Header(spans.TraceParent)
 	mark, step, ids, resent := text(t.fields[1]), text(t.fields[2]), text(t.fields[3]), text(t.fields[4])
 	var err error

@@ -142,10 +142,10 @@ func (s *shard) archived(ctx context.Context, found []redis.Z) ([]Outcome, error
 
 // ended is how an archived task ended. asynq archives without us what a person tells it to.
 func (t task) ended(at time.Time) Outcome {
-	if o := readResult(text(t.fields[5]), t.payload()); o != nil && o.Kind != Sent {
+	if o := readResult(text(t.fields[5]), t.m.Payload()); o != nil && o.Kind != Sent {
 		return *o
 	}
-	o := NewOutcome(t.id, t.job, t.payload(), Failed)
+	o := NewOutcome(t.id, t.job, t.m.Payload(), Failed)
 	o.PageID, o.Attempts, o.EndedAt, o.TraceParent = t.page, t.attempts(), at, t.m.Header(spans.TraceParent)
 	o.Reason = cmp.Or(t.m.Text(taskmsg.Error), "archived by hand")
 	return o

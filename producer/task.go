@@ -120,7 +120,7 @@ func readInfo(id string, answer []string) (JobInfo, error) {
 		ID: id, State: states[state], Attempts: int(m.Number(taskmsg.Retried)), LastError: m.Text(taskmsg.Error), CancelAsked: cancel == "1",
 		Stopped: Stop(stop),
 	}
-	info.Job, _ = ParseJob([]byte(m.Text(taskmsg.Payload))) // what is no job is shown as none
+	info.Job, _ = ParseJob(m.Payload()) // what is no job is shown as none
 	info.Line, _ = ParseLine(line)
 	if info.Place, err = strconv.ParseInt(place, 10, 64); err != nil {
 		return JobInfo{}, err
@@ -138,7 +138,7 @@ func readInfo(id string, answer []string) (JobInfo, error) {
 		info.ETA = time.UnixMicro(us)
 	}
 	if info.State == StateEnded {
-		info.Outcome = readResult(result, []byte(m.Text(taskmsg.Payload)))
+		info.Outcome = readResult(result, m.Payload())
 	}
 	return info, nil
 }

@@ -38,16 +38,10 @@ func (p *departure) watch(ctx context.Context) context.Context {
 		GotConn: func(httptrace.GotConnInfo) { p.begun.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			if at := time.Now(); p.writes.Add(1) <= mostWrites {
-				go func() { p.noted <- p.note(ctx, at) }()
+				go func() { p.noted <- p.pacer.Left(context.WithoutCancel(ctx), p.hand, at) }()
 			}
 		},
 	})
-}
-
-func (p *departure) note(ctx context.Context, at time.Time) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
-	defer cancel()
-	return p.pacer.Left(ctx, p.hand, at)
 }
 
 // wait returns when the notes are made, if there are any to make. An error means that one is not.

@@ -90,8 +90,11 @@ func (m *Message) each(do func(Field, []byte)) error {
 // Number is the value of a field that is a number; 0 if the task has none.
 func (m *Message) Number(f Field) int64 { return m.numbers[f] }
 
-// Text is the value of a field that is a text, or the payload; empty if the task has none.
+// Text is the value of a field that is a text; empty if the task has none.
 func (m *Message) Text(f Field) string { return m.texts[f] }
+
+// Payload is what the task is about, which may be anything.
+func (m *Message) Payload() []byte { return []byte(m.texts[Payload]) }
 
 // Header is the value of a header that the client which enqueued the task gave it. It is empty if there is none, and for one that is
 // no text, or longer than a trace context can be.

@@ -50,7 +50,7 @@ func TestWhatIsNoTaskIsRefused(t *testing.T) {
 	}
 	m, err := taskmsg.Read("\x12\x01\xff")
 	require.NoError(t, err, "a payload may be anything")
-	assert.Equal(t, "\xff", m.Text(taskmsg.Payload))
+	assert.Equal(t, "\xff", string(m.Payload()))
 }
 
 func TestWhatIsNoHeaderIsLeftOut(t *testing.T) {

@@ -136,7 +136,7 @@ func broadcastOf(raw string) string {
 		Broadcast string `json:"broadcast"`
 	}
 	m, err := taskmsg.Read(raw)
-	if err != nil || json.Unmarshal([]byte(m.Text(taskmsg.Payload)), &job) != nil {
+	if err != nil || json.Unmarshal(m.Payload(), &job) != nil {
 		return ""
 	}
 	return job.Broadcast

@@ -118,22 +118,29 @@ func (p *Pacer) heartbeat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if p.leavesOut(n) {
-			continue
-		}
-		reap, err := p.beat(ctx)
-		if err == nil && (reap || n%ownEvery == 0) {
-			err = p.reap(ctx, reap, lostAfter)
-		}
-		if !reap {
-			p.sampled = nil // another one writes the history
-		} else if err == nil {
-			err = p.record(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := p.care(ctx, n); err != nil && ctx.Err() == nil {
 			p.cfg.Observer.Error(err)
 		}
 	}
+}
+
+// care is what is to be done at beat n. A worker that leaves it out still looks for its own jobs: they are most easily lost while it
+// knows of none.
+func (p *Pacer) care(ctx context.Context, n int) error {
+	var reap bool
+	var err error
+	if !p.leavesOut(n) {
+		reap, err = p.beat(ctx)
+	}
+	if err == nil && (reap || n%ownEvery == 0) {
+		err = p.reap(ctx, reap, lostAfter)
+	}
+	if !reap {
+		p.sampled = nil // another one writes the history
+	} else if err == nil {
+		err = p.record(ctx)
+	}
+	return err
 }
 
 // leavesOut is true if this worker need not give its beat n.

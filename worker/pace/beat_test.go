@@ -203,6 +203,24 @@ func TestAnotherWorkerReapsWhereTheReaperIsGone(t *testing.T) {
 	assert.Equal(t, []string{id}, seen.back)
 }
 
+func TestAnIdleWorkerLooksForTheJobsThatItNeverHeardOf(t *testing.T) {
+	t.Parallel()
+	for first := range ownEvery * idleBeats {
+		a, b := steadyFleet(t)
+		id := b.enqueue("1", "7", "x")
+		b.End(b.takeJob(id)) // as if the answer that handed it out had been lost
+		seen := &watcher{}
+		b.cfg.Observer = seen
+		for n := 1; len(seen.back) == 0; n++ {
+			require.Less(t, time.Duration(n)*beatEvery, 15*time.Second, "from beat %d on", first)
+			a.after(beatEvery)
+			require.True(t, a.beats())
+			require.NoError(t, b.care(context.Background(), first+n))
+		}
+		assert.Equal(t, []string{id}, seen.back)
+	}
+}
+
 // TestAFirstJobIsSafeFromAGap has an idle worker take a job just before its beat, and nobody beats for a while then.
 func TestAFirstJobIsSafeFromAGap(t *testing.T) {
 	t.Parallel()

@@ -56,7 +56,7 @@ func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 	if err != nil {
 		return h, err
 	}
-	h.msg, h.Type, h.Payload = m, m.Text(taskmsg.Type), []byte(m.Text(taskmsg.Payload))
+	h.msg, h.Type, h.Payload = m, m.Text(taskmsg.Type), m.Payload()
 	h.Retried, h.MaxRetry = int(m.Number(taskmsg.Retried)), int(m.Number(taskmsg.MaxRetry))
 	if at := m.Number(taskmsg.Deadline); at != 0 {
 		h.Deadline = time.Unix(at, 0)

@@ -282,7 +282,8 @@ local function adapt_on_settle(prefix, page, id, ok, usage_page, usage_app, now)
   end
 end
 
--- adapt_on_pause makes a probe the first thing after a pause. Lines that wait for one that is out have the pause to wait for now.
+-- adapt_on_pause makes a probe the first thing after a pause. Lines that were left alone until an earlier
+-- probe is back wait for the pause in its place.
 local function adapt_on_pause(prefix, scope, now)
   local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
   if probing(a, now) then
