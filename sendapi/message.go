@@ -1,6 +1,9 @@
 package sendapi
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Message is the content of a send: exactly one of text, attachment, template and sticker.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
@@ -122,4 +125,31 @@ func (m *Message) unknownContent() bool {
 		}
 	}
 	return false
+}
+
+// WithMetadata is the body of a request with metadata in its message, which comes back in the echo webhook; all else stays byte for
+// byte. A message that has metadata stays as it is, and so does a body without a message, and what is no request.
+// https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
+func WithMetadata(body json.RawMessage, metadata string) json.RawMessage {
+	if !json.Valid(body) {
+		return body
+	}
+	request, _, _ := split(body)
+	at := slices.IndexFunc(request, func(m member) bool { return m.key == "message" })
+	if at < 0 {
+		return body
+	}
+	message := request[at].value
+	parts, _, ok := split(message)
+	if !ok || has(parts, "metadata") {
+		return body
+	}
+	inside := cap(body) - cap(message) + 1 // message is a part of body
+	with := make(json.RawMessage, 0, len(body)+len(metadata)+len(`"metadata":"",`))
+	with = append(append(with, body[:inside]...), `"metadata":`...)
+	with = appendString(with, metadata)
+	if len(parts) > 0 {
+		with = append(with, ',')
+	}
+	return append(with, body[inside:]...)
 }

@@ -182,3 +182,22 @@ func TestClassOfARequest(t *testing.T) {
 		})
 	}
 }
+
+func TestWithMetadata(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"message":{"text":"a"},"x":1.50}`:        `{"message":{"metadata":"m\"1","text":"a"},"x":1.50}`,
+		` { "x" : {"message":1}, "message" : { }}`: ` { "x" : {"message":1}, "message" : {"metadata":"m\"1" }}`,
+		`{"message":{"metadata":null}}`:            `{"message":{"metadata":null}}`,
+		`{"message":{"text":"metadata"}}`:          `{"message":{"metadata":"m\"1","text":"metadata"}}`,
+		`{"message":null}`:                         `{"message":null}`,
+		`{"sender_action":"typing_on"}`:            `{"sender_action":"typing_on"}`,
+		`{"message":{`:                             `{"message":{`,
+		`[{"message":{}}]`:                         `[{"message":{}}]`,
+		``:                                         ``,
+	} {
+		assert.Equal(t, want, string(sendapi.WithMetadata(json.RawMessage(body), `m"1`)))
+	}
+	part := json.RawMessage(`[{"message":{}},7]`)[1:15:15]
+	assert.Equal(t, `{"message":{"metadata":"m"}}`, string(sendapi.WithMetadata(part, "m")), "a part of a longer text")
+}

@@ -3,6 +3,7 @@ package worker
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -98,29 +99,12 @@ func (d *delivery) page() string {
 
 // body is the request of the step that is next. A message without metadata gets the job's id and the step, by which its echo
 // can be told.
-// https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
 func (d *delivery) body() (json.RawMessage, error) {
 	steps := d.job.Steps()
 	if d.permit.Step >= len(steps) {
 		return nil, fmt.Errorf("its step %d was to be sent, and it has %d", d.permit.Step, len(steps))
 	}
-	body := steps[d.permit.Step]
-	var request, message map[string]json.RawMessage
-	if err := json.Unmarshal(body, &request); err != nil {
-		return nil, fmt.Errorf("request: %w", err)
-	}
-	_ = json.Unmarshal(request["message"], &message) // a sender action has none
-	if message == nil || message["metadata"] != nil {
-		return body, nil
-	}
-	var err error
-	if message["metadata"], err = json.Marshal(fmt.Sprintf("sendpace:%s:%d", d.hand.ID, d.permit.Step)); err != nil {
-		return nil, err
-	}
-	if request["message"], err = json.Marshal(message); err != nil {
-		return nil, err
-	}
-	return json.Marshal(request)
+	return sendapi.WithMetadata(steps[d.permit.Step], "sendpace:"+d.hand.ID+":"+strconv.Itoa(d.permit.Step)), nil
 }
 
 // ended is the record of a job that ends after an error, or as sent.

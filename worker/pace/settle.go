@@ -220,8 +220,8 @@ func records(o producer.Outcome) (stream, result []byte, err error) {
 	if o.Kind == "" {
 		return nil, nil, nil
 	}
-	if stream, err = json.Marshal(o); err != nil {
-		return nil, nil, err
+	if stream, err = json.Marshal(o); err != nil || o.Job == nil {
+		return stream, stream, err
 	}
 	o.Job = nil
 	result, err = json.Marshal(o)
