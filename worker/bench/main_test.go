@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -43,6 +45,8 @@ const processEnv = "SENDPACE_BENCH_PROCESS"
 type workerConfig struct {
 	System       system
 	Redis, Graph string
+	// Far is how much later each answer of Redis comes, as over a network.
+	Far time.Duration
 	// Workers is how many of them the process has; 0 means 1.
 	Workers int
 	// Pages is how many there are, counted from firstPage.
@@ -109,12 +113,30 @@ func runProcess(text string) error {
 	}
 	o := &redis.UniversalOptions{Addrs: []string{p.Redis}}
 	worker.DurableRetries(o)
+	if p.Far > 0 {
+		o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			return farConn{conn, p.Far}, err
+		}
+	}
 	rdb := redis.NewUniversalClient(o)
 	defer rdb.Close()
 	if p.System == sendpace {
 		return p.runSendpace(ctx, rdb, client)
 	}
 	return p.runAsynq(ctx, rdb, client)
+}
+
+// farConn is a connection over which what arrives comes later.
+type farConn struct {
+	net.Conn
+	by time.Duration
+}
+
+func (c farConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	time.Sleep(c.by)
+	return n, err
 }
 
 func (p workerConfig) runSendpace(ctx context.Context, rdb redis.UniversalClient, client *sendapi.Client) error {
