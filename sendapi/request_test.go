@@ -187,7 +187,7 @@ func TestWithMetadata(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		`{"message":{"text":"a"},"x":1.50}`:        `{"message":{"metadata":"m\"1","text":"a"},"x":1.50}`,
-		` { "x" : {"message":1}, "message" : { }}`: ` { "x" : {"message":1}, "message" : {"metadata":"m\"1" }}`,
+		`{ "x" : {"message":1}, "message" : { }} `: `{ "x" : {"message":1}, "message" : {"metadata":"m\"1" }} `,
 		`{"message":{"metadata":null}}`:            `{"message":{"metadata":null}}`,
 		`{"message":{"text":"metadata"}}`:          `{"message":{"metadata":"m\"1","text":"metadata"}}`,
 		`{"message":null}`:                         `{"message":null}`,

@@ -21,6 +21,7 @@ import (
 	"github.com/sendpace/sendpace/sendapi"
 	"github.com/sendpace/sendpace/worker"
 	"github.com/sendpace/sendpace/worker/pace"
+	"github.com/sendpace/sendpace/worker/pace/alarm"
 )
 
 var (
@@ -135,7 +136,7 @@ type farConn struct {
 
 func (c farConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	time.Sleep(c.by)
+	alarm.Sleep(c.by)
 	return n, err
 }
 

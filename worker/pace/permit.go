@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sendpace/sendpace/producer"
+	"github.com/sendpace/sendpace/worker/pace/alarm"
 )
 
 // Verdict is what may become of a job whose slot has come.
@@ -96,6 +97,9 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		got, err := p.permit(ctx, h, a)
 		if err != nil || got.Verdict != Go {
 			return got, err
+		}
+		if p.cfg.Grid == 0 { // a grid absorbs what timers are late, and many wait for the same moment of it
+			alarm.Sleep(min(permitAhead, time.Until(p.clock.at(ready))))
 		}
 		if !p.wait(ctx, ready) {
 			return stopping(ctx)
@@ -260,7 +264,11 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 		return false
 	default:
 	}
-	timer := time.NewTimer(time.Until(p.clock.at(slot)))
+	left := time.Until(p.clock.at(slot))
+	if left <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package alarm
+
+import "time"
+
+func sleep(time.Duration) {}
