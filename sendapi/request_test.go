@@ -186,15 +186,15 @@ func TestClassOfARequest(t *testing.T) {
 func TestWithMetadata(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"message":{"text":"a"},"x":1.50}`:        `{"message":{"metadata":"m\"1","text":"a"},"x":1.50}`,
-		`{ "x" : {"message":1}, "message" : { }} `: `{ "x" : {"message":1}, "message" : {"metadata":"m\"1" }} `,
-		`{"message":{"metadata":null}}`:            `{"message":{"metadata":null}}`,
-		`{"message":{"text":"metadata"}}`:          `{"message":{"metadata":"m\"1","text":"metadata"}}`,
-		`{"message":null}`:                         `{"message":null}`,
-		`{"sender_action":"typing_on"}`:            `{"sender_action":"typing_on"}`,
-		`{"message":{`:                             `{"message":{`,
-		`[{"message":{}}]`:                         `[{"message":{}}]`,
-		``:                                         ``,
+		`{"message":{"text":"a"},"x":1.50}`:       `{"message":{"metadata":"m\"1","text":"a"},"x":1.50}`,
+		`{ "x" : {"message":1}, "message" : { }}`: `{ "x" : {"message":1}, "message" : {"metadata":"m\"1" }}`,
+		`{"message":{"metadata":null}}`:           `{"message":{"metadata":null}}`,
+		`{"message":{"text":"metadata"}}`:         `{"message":{"metadata":"m\"1","text":"metadata"}}`,
+		`{"message":null}`:                        `{"message":null}`,
+		`{"sender_action":"typing_on"}`:           `{"sender_action":"typing_on"}`,
+		`{"message":{`:                            `{"message":{`,
+		`[{"message":{}}]`:                        `[{"message":{}}]`,
+		``:                                        ``,
 	} {
 		assert.Equal(t, want, string(sendapi.WithMetadata(json.RawMessage(body), `m"1`)))
 	}
