@@ -90,11 +90,12 @@ func (p *Pacer) free() (passed string, most int, last bool) {
 	return list.String(), most, most == places
 }
 
-// late counts the jobs in hand whose time has come and that were not sent yet.
+// late counts the jobs in hand whose time has come and that were not sent yet. What a far Redis takes to answer, first with the jobs
+// and then to the question whether they may be sent, does not make them late.
 func (p *Pacer) late(now time.Time) (n int) {
-	zero := p.clock.at(0)
+	due := now.Sub(p.clock.at(0)) - min(4*p.clock.doubt(), p.cfg.Lead/2)
 	for _, h := range p.hands {
-		if h.dueAt != 0 && h.dueAt <= now.Sub(zero).Microseconds() {
+		if h.dueAt != 0 && h.dueAt <= due.Microseconds() {
 			n++
 		}
 	}
