@@ -156,6 +156,23 @@ func TestAnAnswerLeavesRoomForOtherPages(t *testing.T) {
 	assert.Equal(t, 5, d.inHand(), "a page has no more than half of the places and one")
 }
 
+// Of a Redis that answers after 2 ms a job hears twice before it is sent. It is late after that.
+func TestAFarRedisMakesNoJobLate(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, redistest.Mini(t), Config{}, fast, nil)
+	l := line{clock: newClock(time.Unix(1000, 0)), ahead: 40 * time.Hour}
+	d.clock = l.clock
+	d.open(&Hand{ID: "1", slot: l.ahead.Microseconds()})
+	late := func(by time.Duration) int { return d.late(l.clock.at(l.ahead.Microseconds()).Add(by)) }
+	l.reply(0, ms, ms)
+	assert.Zero(t, late(7*ms))
+	assert.Equal(t, 1, late(9*ms))
+
+	*l.clock = clock{base: l.clock.base}
+	l.reply(0, time.Second, time.Second)
+	assert.Equal(t, 1, late(d.cfg.Lead), "one that hardly answers is no reason to take many")
+}
+
 // TestWhatAsynqDidNotGetGoesBack stops a worker that has several jobs and gave asynq one of them.
 func TestWhatAsynqDidNotGetGoesBack(t *testing.T) {
 	t.Parallel()
