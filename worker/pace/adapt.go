@@ -12,15 +12,16 @@ type Report struct {
 	PageUsage, AppUsage float64
 }
 
-// encode is the report as settle.lua reads it: ok, and the usage of page and app, -1 for none.
-func (r Report) encode(steady bool) (ok, page, app int) {
+// encode is the report as settle.lua reads it: 1 if it was accepted, and the usage of page and app, -1 for none.
+func (r Report) encode(steady bool) [3]int {
 	if steady {
 		r.PageUsage, r.AppUsage = 0, 0
 	}
+	ok := 0
 	if r.Accepted {
 		ok = 1
 	}
-	return ok, percent(r.PageUsage), percent(r.AppUsage)
+	return [3]int{ok, percent(r.PageUsage), percent(r.AppUsage)}
 }
 
 func percent(usage float64) int {

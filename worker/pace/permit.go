@@ -160,6 +160,7 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	p.clock.observe(got.now, asked, time.Now())
 	switch got.verb {
 	case "slot":
+		h.admitted = true
 		return Permit{Verdict: Go}, h.take(got)
 	case "gone":
 		return Permit{Verdict: Gone}, nil

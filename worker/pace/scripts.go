@@ -57,7 +57,7 @@ var (
 )
 
 // libLua is what the scripts share.
-var libLua = linesLua + broadcastsLua + limitsLua
+var libLua = linesLua + broadcastsLua + limitsLua + rediskeys.EndsLua
 
 var (
 	takeScript      = redis.NewScript(withParts(handOutLua + takeLua))
@@ -65,7 +65,7 @@ var (
 	lateScript      = redis.NewScript(withParts(lateLua))
 	unusedScript    = redis.NewScript(withParts(unusedLua))
 	permitScript    = redis.NewScript(withParts(permitLua))
-	settleScript    = redis.NewScript(withParts(rediskeys.EndsLua + settleLua))
+	settleScript    = redis.NewScript(withParts(settleLua))
 	beatScript      = redis.NewScript(beatLua)
 	reapScript      = redis.NewScript(withParts(reapLua))
 	pauseScript     = redis.NewScript(withParts(pauseLua))
