@@ -13,7 +13,7 @@ type part struct{ name, text string }
 
 var (
 	comments = regexp.MustCompile(`(?m)\s*--.*$`)
-	names    = regexp.MustCompile(`[A-Za-z_]\w*`)
+	names    = regexp.MustCompile(`\.?[A-Za-z_]\w*`) // with a dot, those of fields
 	begins   = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
 )
 
