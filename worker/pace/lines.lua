@@ -361,7 +361,8 @@ local function places(q, v, slot)
   return math.min(most - handed, math.floor((horizon - slot) / every) + 1)
 end
 
--- read_jobs reads the first n jobs of a line, with who has the claims of their recipients, and when their conversations are free.
+-- read_jobs reads the first n jobs of a line, and of several who has the claims of their recipients, and when their conversations are
+-- free. For one, claims and spaced ask that as they write it.
 local function read_jobs(group, page, v, n)
   local found = redis.call('ZRANGE', group, 0, n - 1, 'WITHSCORES')
   local jobs, known, fields = {at = 0, claimed = {}}, {}, {}
@@ -369,13 +370,13 @@ local function read_jobs(group, page, v, n)
     local id = found[i]
     local recipient, class = recipient_of(id)
     local field = recipient and page .. ':' .. recipient
-    local job = {id = id, score = found[i + 1], recipient = recipient, class = class or '-', field = field, free_at = 0}
+    local job = {id = id, score = found[i + 1], recipient = recipient, class = class or '-', field = field}
     jobs[#jobs + 1] = job
     if field then
       known[#known + 1], fields[#fields + 1] = job, field
     end
   end
-  if known[1] then
+  if known[2] then
     local holders = redis.call('HMGET', KEYS[7], unpack(fields))
     local free_at = v.thread > 0 and redis.call('ZMSCORE', ARGV[4] .. 'threads', unpack(fields))
     for i, job in ipairs(known) do
@@ -387,16 +388,42 @@ end
 
 -- claims is true if a job goes before all others to its recipient, and claims that.
 local function claims(q, job)
-  local holder = job.field and (q.jobs.claimed[job.field] or job.holder)
-  if not job.field or holder == job.id then
+  local field = job.field
+  if not field then
+    return true
+  end
+  local holder = q.jobs.claimed[field] or job.holder
+  if holder == nil then
+    if redis.call('HSETNX', KEYS[7], field, job.id) == 1 then
+      return true
+    end
+    holder = redis.call('HGET', KEYS[7], field)
+  end
+  if holder == job.id then
     return true
   end
   if not holder then
-    q.jobs.claimed[job.field] = job.id
-    leave('claims', job.field, job.id)
+    q.jobs.claimed[field] = job.id
+    leave('claims', field, job.id)
     return true
   end
   return seldom().contend(q, job, holder)
+end
+
+-- spaced returns when a job's conversation is free. Where that is so and the job goes at a slot, it spaces what comes next.
+local function spaced(v, job, slot)
+  if not job.field or v.thread == 0 then
+    return 0
+  end
+  if not job.free_at then
+    local threads = ARGV[4] .. 'threads'
+    if slot <= horizon and redis.call('ZADD', threads, 'NX', string.format('%.0f', slot + v.thread), job.field) == 1 then
+      job.spaces = true
+      return 0
+    end
+    job.free_at = tonumber(redis.call('ZSCORE', threads, job.field) or 0)
+  end
+  return job.free_at
 end
 
 -- next_job returns the next job of a line, nil at its end. slot is the first that it may have.
@@ -439,8 +466,9 @@ local function pick(q, v, turn)
       local names = q.of_class[job.class]
       local slot, why = next_slot(v, names, now)
       slot = math.max(slot, turn)
-      if job.free_at > slot then
-        slot, why = job.free_at, 'thread'
+      local free_at = spaced(v, job, slot)
+      if free_at > slot then
+        slot, why = free_at, 'thread'
       end
       if slot <= horizon then
         return job, slot, names

@@ -133,7 +133,7 @@ local function hand_out(q, v, job, slot, names)
   local text = string.format('%.0f', slot)
   leave('ids', job.id)
   leave('leases', ARGV[1], job.id)
-  if job.field and v.thread > 0 then
+  if job.field and v.thread > 0 and not job.spaces then
     leave('threads', string.format('%.0f', slot + v.thread), job.field)
   end
   activate(job.id, q.side and seldom().home_of(q.line, job.id, job.msg) or q.line)
