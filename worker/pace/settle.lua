@@ -16,7 +16,7 @@
 -- ARGV[4] until when those are kept, unix seconds
 -- ARGV[5] about how many records the stream keeps
 -- then for each job
---   decision, as JSON; see the type decision in settle.go
+--   id, token, kind, page, recipient, and the rest of the decision as JSON, empty for none; see the type decision in settle.go
 --   message, as asynq is to find it from now on; empty: as it is
 --   outcome record for the stream; for a job that was sent also where the job goes on
 --   outcome record for the task's result
@@ -168,7 +168,8 @@ local function seldom()
     count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, DUE, d.page, names, time(), d.code, d.why)
   end
 
-  local function adapt(d, ok, usage_page, usage_app)
+  local function adapt(d)
+    local ok, usage_page, usage_app = unpack(d.report)
     adapt_on_settle(ARGV[2], d.page, d.id, ok, usage_page, usage_app, time())
   end
 
@@ -210,7 +211,7 @@ local function finish(job, counted)
     seldom().suppress(d)
   end
   local recipient = d.page .. ':' .. d.recipient
-  if d.claimed or redis.call('HGET', BUSY, recipient) == d.id then
+  if not d.unclaimed or redis.call('HGET', BUSY, recipient) == d.id then
     local n = #claims.ends + 1
     claims.ends[n], claims.recipients[n], claims.parked[n] = d, recipient, ARGV[2] .. 'parked:' .. recipient
   end
@@ -234,17 +235,19 @@ local function settle(job)
   else
     seldom().go_on(job)
   end
-  local ok, usage_page, usage_app = unpack(d.report)
-  if d.adapts or math.max(usage_page, usage_app) > SLOW_FROM then
-    seldom().adapt(d, ok, usage_page, usage_app)
+  if d.report then
+    seldom().adapt(d)
   end
   return {'ok'}
 end
 
 local jobs, at = {}, 8
-for i = 6, #ARGV, 4 do
-  local job = {decision = cjson.decode(ARGV[i]), msg = ARGV[i + 1], record = ARGV[i + 2], result = ARGV[i + 3], key = KEYS[at]}
-  if job.decision.unique then
+for i = 6, #ARGV, 9 do
+  local d = ARGV[i + 5] == '' and {} or cjson.decode(ARGV[i + 5])
+  d.id, d.token, d.kind, d.page, d.recipient = unpack(ARGV, i, i + 4)
+  if d.kind == '' then d.kind = nil end
+  local job = {decision = d, msg = ARGV[i + 6], record = ARGV[i + 7], result = ARGV[i + 8], key = KEYS[at]}
+  if d.unique then
     job.lock = KEYS[at + 1]
     at = at + 1
   end
