@@ -119,7 +119,8 @@ end
 
 local made
 
--- seldom makes what a call does without that hands out jobs of a line which others of its page do not wait for.
+-- seldom makes what is needed only where something stands in a job's way, a pause, a pace that adapts, another job to its recipient or
+-- a limit of its own, and where there are broadcasts, budgets, or tasks outside of the lines.
 local function seldom()
   if made then return made end
   -- here: the shared parts that nothing else needs

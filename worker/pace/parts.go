@@ -37,7 +37,10 @@ const partsHere = "  -- here: the shared parts that nothing else needs\n"
 // withParts gives a script the shared parts that it needs, and no others: Redis makes each function anew whenever a script runs, and
 // clears it away later, which takes longer than most commands.
 func withParts(lua string) string {
-	always, all := needed(seldom.ReplaceAllString(lua, "")), needed(lua)
+	all, always := needed(lua), needed(lua)
+	if strings.Contains(lua, partsHere) {
+		always = needed(seldom.ReplaceAllString(lua, ""))
+	}
 	var before, here strings.Builder
 	for _, p := range parts {
 		switch {

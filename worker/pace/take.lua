@@ -48,7 +48,6 @@ local WAITED = 1000
 
 -- know_dues makes known when lines are due, false for one that is not: where a time up to slot, or with all any time, is not known yet.
 local function know_dues(names, slot, all)
-  if not dues then read_dues() end
   if slot <= known and not all or known == math.huge then
     return
   end
