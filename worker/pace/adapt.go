@@ -12,15 +12,19 @@ type Report struct {
 	PageUsage, AppUsage float64
 }
 
-// encode is the report as settle.lua reads it: ok, and the usage of page and app, -1 for none.
-func (r Report) encode(steady bool) (ok, page, app int) {
+// slowFrom is the percent of usage from which on the pace falls, as SLOW_FROM in limits.lua.
+const slowFrom = 80
+
+// encode is the report as settle.lua reads it: 1 if it was accepted, and the usage of page and app, -1 for none.
+func (r Report) encode(steady bool) []int {
 	if steady {
 		r.PageUsage, r.AppUsage = 0, 0
 	}
+	ok := 0
 	if r.Accepted {
 		ok = 1
 	}
-	return ok, percent(r.PageUsage), percent(r.AppUsage)
+	return []int{ok, percent(r.PageUsage), percent(r.AppUsage)}
 }
 
 func percent(usage float64) int {

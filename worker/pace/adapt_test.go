@@ -139,6 +139,24 @@ func TestUsageSlowsThePace(t *testing.T) {
 	}
 }
 
+func TestAPaceThatDoesNotAdaptHearsOfHighUsageAlone(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, limitsLua, fmt.Sprintf("local SLOW_FROM = %d\n", slowFrom))
+	d := newClockedDesk(t, Config{}, fast)
+	for _, row := range []struct {
+		report   Report
+		constant bool
+		want     []int
+	}{
+		{Report{Accepted: true, PageUsage: slowFrom, AppUsage: slowFrom}, true, nil},
+		{Report{Accepted: true, PageUsage: slowFrom + 1}, true, []int{1, slowFrom + 1, -1}},
+		{Report{Accepted: true, AppUsage: slowFrom + 1}, true, []int{1, -1, slowFrom + 1}},
+		{Report{Accepted: true}, false, []int{1, -1, -1}},
+	} {
+		assert.Equal(t, row.want, d.decide(&Hand{constant: row.constant}, Settlement{Report: row.report}, time.Now()).Report, "%+v", row)
+	}
+}
+
 func TestUsageOfARefusalEndsWithItsPause(t *testing.T) {
 	t.Parallel()
 	d := newClockedDesk(t, Config{Lead: 100 * time.Millisecond}, Rates{Page: 10, Bulk: 10, Media: 10})

@@ -17,7 +17,7 @@
 -- ARGV[9] class of the job
 -- ARGV[10] token of the hand
 --
--- Returns {now, 'slot', slot, number}  the slot, in us, is taken, and the recipient claimed; number: as charge gave it, 0 for the slot
+-- Returns {now, 'slot', slot, number}  the slot, in us, is taken, and the recipient claimed; number: as charge_rates gave it, 0 for the slot
 --                              that the job has
 --         {now, 'head', 0}     to the head of its line: it has been there before
 --         {now, 'tail', 0}     to the end of its line: others were first
@@ -73,7 +73,8 @@ if not before then
     return {stamp, 'park', '0'}
   end
 end
-local number = charge(ARGV[2], page, v, names, slot, now, ARGV[3])
+local number = charge_rates(v, names, slot)
+charge_rest(ARGV[2], page, v, slot, now, ARGV[3])
 save_slots(ARGV[2], page, v, now)
 space_thread(ARGV[2], page, v, ARGV[5], slot)
 use_turn(ARGV[2], page, v.shares, ARGV[4], b, slot)

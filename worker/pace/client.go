@@ -178,7 +178,7 @@ func (p *Pacer) take(ctx context.Context, q question, keys []string, args []any)
 		return taken{}, err
 	}
 	now := time.Now()
-	p.clock.observe(got.now, asked, now)
+	p.clock.observe(got.now, asked, now) // a slot is at most a lead later: the clock is fresh enough for it without permit
 	p.standsBy.Store(got.verb == "standby")
 	p.lineNext = got.verb == "task"
 	p.more = p.lineNext || p.more && q.look != 0

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
-	"github.com/sendpace/sendpace/producer/rediskeys"
 	"github.com/sendpace/sendpace/producer/taskmsg"
 	"github.com/sendpace/sendpace/worker/redistest"
 )
@@ -397,7 +396,7 @@ func TestScriptsDeclareASingleSlot(t *testing.T) {
 	d := newDesk(t, addr, Config{}, fast, nil)
 	for name, src := range map[string]string{
 		"take": withParts(handOutLua + takeLua), "admit": withParts(admitLua), "late": withParts(lateLua), "unused": withParts(unusedLua),
-		"permit": withParts(permitLua), "settle": withParts(rediskeys.EndsLua + settleLua), "beat": beatLua, "reap": withParts(reapLua),
+		"permit": withParts(permitLua), "settle": withParts(settleLua), "beat": beatLua, "reap": withParts(reapLua),
 		"pause": withParts(pauseLua), "release": withParts(releaseLua), "sweep": withParts(sweepLua),
 		"rates": ratesLua, "temporary": withParts(temporaryLua), "explain": withParts(explainLua), "audit": withParts(auditLua), "places": withParts(placesLua),
 	} {

@@ -31,14 +31,15 @@ type Hand struct {
 	// Payload is the job, as it was enqueued.
 	Payload []byte
 
-	token  string
-	page   string // of the line that it was taken from; empty: from no line
-	line   string // whose limits it is subject to
-	moved  string // where it goes back to, if it was taken from no line, or not from one of its own
-	slot   int64  // us, 0: none
-	number int64  // of the slot, for late.lua
-	leaves int64  // us, when it is to be sent
-	msg    taskmsg.Message
+	token    string
+	page     string // of the line that it was taken from; empty: from no line
+	line     string // whose limits it is subject to
+	moved    string // where it goes back to, if it was taken from no line, or not from one of its own
+	slot     int64  // us, 0: none
+	number   int64  // of the slot, for late.lua
+	admitted bool   // admit gave it the claim of its recipient
+	leaves   int64  // us, when it is to be sent
+	msg      taskmsg.Message
 	// constant is true where nothing adapted the pace when the job got its permit: an answer that reports no high usage cannot
 	// change it.
 	constant bool
@@ -76,6 +77,11 @@ func (h *Hand) take(got reply) error {
 	h.slot = slot
 	h.number, err = got.us(1)
 	return err
+}
+
+// claims is true if the job has the claim of its recipient for sure, which nobody takes from a job in hand.
+func (h *Hand) claims(page, recipient string) bool {
+	return recipient != "" && (h.admitted || h.moved == "" && h.page == page && claimedBy(h.ID, recipient))
 }
 
 // name tells the hand from all others. Where a clock stands still two jobs can get one token.

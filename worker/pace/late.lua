@@ -8,7 +8,7 @@
 --   id of the job
 --   the message's slot, us
 --   the time that counts as its slot instead, us
---   its number among the page's slots of ten seconds, as charge gave it; 0: not known
+--   its number among the page's slots of ten seconds, as charge_rates gave it; 0: not known
 --
 -- Returns for each message {'ok'}, or {'error', text} as each says.
 --

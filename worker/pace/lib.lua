@@ -58,17 +58,17 @@ local function address(msg)
   return broadcast and broadcast_line(page, broadcast) or page .. ':' .. lane
 end
 
--- recipient_of returns the recipient's hash in a job's id, or nil if the id is not of our making.
+-- recipient_of returns the recipient's hash in a job's id, and the job's class as class_of does; nil if the id is not of our making.
 local function recipient_of(id)
-  if #id == 35 and string.match(string.sub(id, 27, 27), '[%-mrb]') then
-    return string.sub(id, 28)
+  local class = #id == 35 and string.match(id, '^[%-mrb]', 27)
+  if class then
+    return string.sub(id, 28), class
   end
 end
 
 -- class_of returns the class of a job: '-' plain, 'm' media, 'r' private reply, 'b' both.
 local function class_of(id)
-  local class = #id == 35 and string.match(string.sub(id, 27, 27), '[mrb]')
-  return class or '-'
+  return #id == 35 and string.match(id, '^[mrb]', 27) or '-'
 end
 
 -- home_of returns the line that a job goes back to: of one that stepped aside that of its broadcast, or of its lane. Where the id

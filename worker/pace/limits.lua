@@ -27,7 +27,10 @@ local CHANGING = 1000000
 -- read_adapt reads how the pace of a page, or of the app, adapts. stage is 'steady'; 'probe', where at is the time until which
 -- a probe that is out is waited for, or 0, and probe is the id of its job; or 'climb', where at is its beginning.
 local function read_adapt(text)
-  local stage, at, from, usage, seen, probe = string.match(text or '', '^(%a+) (%d+) (%d+) (%d+) (%d+) ?(.*)$')
+  if not text then
+    return {stage = 'steady', at = 0, from = START, usage = 0, seen = 0, probe = ''}
+  end
+  local stage, at, from, usage, seen, probe = string.match(text, '^(%a+) (%d+) (%d+) (%d+) (%d+) ?(.*)$')
   return {
     stage = stage or 'steady', at = tonumber(at) or 0, from = tonumber(from) or START,
     usage = tonumber(usage) or 0, seen = tonumber(seen) or 0, probe = probe or '',
@@ -72,33 +75,54 @@ local function read_temporary(text, now)
   return {ends = tonumber(ends), page = tonumber(page), bulk = tonumber(bulk), media = tonumber(media)}
 end
 
--- look reads all that decides about the next slot of a page, in one command.
-local function look(prefix, page, now)
+-- page_keys lists the keys of all that decides about the next slot of a page.
+local function page_keys(prefix, page)
   -- A group that is no line has a name of any kind; it has the rates of others.
-  local field = string.match(page, '^%d+$') or 'default'
-  local r = redis.call('MGET', prefix .. 'pause:app', prefix .. 'pause:' .. page, prefix .. 'slots:' .. page,
-    prefix .. 'adapt:app', prefix .. 'adapt:' .. page, prefix .. 'rates:' .. field, prefix .. 'rates:default',
-    prefix .. 'shares:' .. page, prefix .. 'temporary:' .. page)
-  local rates = {string.match(r[6] or r[7] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ')}
-  if not rates[1] then
+  local rates = string.find(page, '^%d+$') and page or 'default'
+  return {
+    prefix .. 'pause:app', prefix .. 'pause:' .. page, prefix .. 'slots:' .. page, prefix .. 'adapt:app', prefix .. 'adapt:' .. page,
+    prefix .. 'rates:' .. rates, prefix .. 'rates:default', prefix .. 'shares:' .. page, prefix .. 'temporary:' .. page,
+  }
+end
+
+-- view_of makes a view of a page out of what those keys hold.
+local function view_of(prefix, page, held, now)
+  local paused_app, paused, slots, app, own, rates, others, shares, temporary = unpack(held)
+  local page_every, bulk, media, replies, thread, budget, app_budget =
+    string.match(rates or others or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ')
+  if not page_every then
     error('sendpace: no rates for page ' .. page .. ' in ' .. prefix .. 'rates:default')
   end
-  local temporary = read_temporary(r[9], now)
-  local slots = {string.match(r[3] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')}
+  local last_page, last_bulk, last_media, last_replies, span, count, before =
+    string.match(slots or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
   local v = {
-    app_paused = r[1], paused = r[2], app = read_adapt(r[4]), own = read_adapt(r[5]), last = {}, every = {}, usual = {},
-    span = tonumber(slots[5]) or 0, count = tonumber(slots[6]) or 0, before = tonumber(slots[7]) or 0,
-    shares = read_shares(r[8]), thread = tonumber(rates[5]), budget = tonumber(rates[6]), app_budget = tonumber(rates[7]),
-    ends = temporary.ends,
+    app_paused = paused_app, paused = paused, adapts = app or own, app = read_adapt(app), own = read_adapt(own), share = 1,
+    last = {
+      page = tonumber(last_page) or 0, bulk = tonumber(last_bulk) or 0, media = tonumber(last_media) or 0,
+      replies = tonumber(last_replies) or 0,
+    },
+    usual = {page = tonumber(page_every), bulk = tonumber(bulk), media = tonumber(media), replies = tonumber(replies)},
+    span = tonumber(span) or 0, count = tonumber(count) or 0, before = tonumber(before) or 0, shares = read_shares(shares),
+    thread = tonumber(thread), budget = tonumber(budget), app_budget = tonumber(app_budget), ends = math.huge,
   }
-  v.share = math.min(share(v.app, now), share(v.own, now))
-  for i, name in ipairs(LIMITS) do
-    v.last[name] = tonumber(slots[i]) or 0
-    local for_now = temporary[name] or 0
-    v.usual[name] = math.ceil(rates[i] / v.share)
-    v.every[name] = for_now > 0 and math.ceil(for_now / v.share) or v.usual[name]
+  v.every = v.usual
+  if v.adapts or temporary then
+    v.share = math.min(share(v.app, now), share(v.own, now))
+    local for_now = read_temporary(temporary, now)
+    local usual = v.usual
+    v.ends, v.usual, v.every = for_now.ends, {}, {}
+    for _, name in ipairs(LIMITS) do
+      v.usual[name] = math.ceil(usual[name] / v.share)
+      local every = for_now[name] or 0
+      v.every[name] = every > 0 and math.ceil(every / v.share) or v.usual[name]
+    end
   end
   return v
+end
+
+-- look reads all that decides about the next slot of a page, in one command.
+local function look(prefix, page, now)
+  return view_of(prefix, page, redis.call('MGET', unpack(page_keys(prefix, page))), now)
 end
 
 -- limits_of lists the rates that a job of a class is subject to in a line. Without a class, those that all jobs of the line are.
@@ -202,9 +226,9 @@ local function note_send(prefix, scope, a, now, id)
   save_adapt(prefix, scope, a)
 end
 
--- charge takes a slot in all that a job of a page is subject to: rates, budgets, and the probe. The caller saves the slots, and
--- spaces the recipient's conversation. It returns the number of the slot among those of its ten seconds.
-local function charge(prefix, page, v, names, slot, now, id)
+-- charge_rates takes a slot in the rates that a job of a page is subject to. The caller saves the slots, and spaces the recipient's
+-- conversation. It returns the number of the slot among those of its ten seconds.
+local function charge_rates(v, names, slot)
   for _, name in ipairs(names) do v.last[name] = slot end
   local span = math.max(v.span, math.floor(slot / 1e7)) -- one limit's slot may lie before another one's
   if span ~= v.span then
@@ -212,14 +236,18 @@ local function charge(prefix, page, v, names, slot, now, id)
     v.span, v.count = span, 0
   end
   v.count = v.count + 1
+  return v.count
+end
+
+-- charge_rest takes the slot in the budgets, where there are any, and moves the pace on where it adapts.
+local function charge_rest(prefix, page, v, slot, now, id)
   spend(prefix, page, v.budget, slot, 1)
   spend(prefix, 'app', v.app_budget, slot, 1)
   note_send(prefix, 'app', v.app, now, id)
   note_send(prefix, page, v.own, now, id)
-  return v.count
 end
 
--- taken_since is how many slots of a page were taken since one with a number, as charge gave it; math.huge where that is not known.
+-- taken_since is how many slots of a page were taken since one with a number, as charge_rates gave it; math.huge where that is not known.
 local function taken_since(v, slot, number)
   local span = math.floor(slot / 1e7)
   if number == 0 or v.span < span or v.span > span + 1 then

@@ -157,13 +157,14 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	if err != nil {
 		return Permit{}, fmt.Errorf("pace: admit: %w", err)
 	}
-	got, err := readReply(parts)
+	got, err := readTimedReply(parts)
 	if err != nil {
 		return Permit{}, fmt.Errorf("pace: admit: %w", err)
 	}
 	p.clock.observe(got.now, asked, time.Now())
 	switch got.verb {
 	case "slot":
+		h.admitted = true
 		return Permit{Verdict: Go}, h.take(got)
 	case "gone":
 		return Permit{Verdict: Gone}, nil
@@ -211,18 +212,14 @@ func (p *Pacer) permitAll(all []permitting) ([]answered[reply], error) {
 	for _, a := range all {
 		keys, args = append(keys, a.task), append(args, a.args[:]...)
 	}
-	asked := time.Now()
 	lists, err := readEach(permitScript.Run(ctx, p.rdb, keys, args...), len(all))
 	if err != nil {
 		return nil, err
 	}
-	arrived, got := time.Now(), make([]answered[reply], len(all))
+	got := make([]answered[reply], len(all))
 	for i, list := range lists {
 		if got[i].err = list.err; list.err == nil {
 			got[i].answer, got[i].err = readReply(list.answer)
-		}
-		if got[i].err == nil {
-			p.clock.observe(got[i].answer.now, asked, arrived)
 		}
 	}
 	return got, nil

@@ -57,7 +57,7 @@ var (
 )
 
 // libLua is what the scripts share.
-var libLua = linesLua + broadcastsLua + limitsLua
+var libLua = linesLua + broadcastsLua + limitsLua + rediskeys.EndsLua
 
 var (
 	takeScript      = redis.NewScript(withParts(handOutLua + takeLua))
@@ -65,7 +65,7 @@ var (
 	lateScript      = redis.NewScript(withParts(lateLua))
 	unusedScript    = redis.NewScript(withParts(unusedLua))
 	permitScript    = redis.NewScript(withParts(permitLua))
-	settleScript    = redis.NewScript(withParts(rediskeys.EndsLua + settleLua))
+	settleScript    = redis.NewScript(withParts(settleLua))
 	beatScript      = redis.NewScript(beatLua)
 	reapScript      = redis.NewScript(withParts(reapLua))
 	pauseScript     = redis.NewScript(withParts(pauseLua))
@@ -101,7 +101,7 @@ func readEach(cmd *redis.Cmd, n int) ([]answered[[]string], error) {
 	return got, nil
 }
 
-// reply is what admit and permit answer: the server's time, a verb, and the verb's own values.
+// reply is what admit and permit answer: a verb, and the verb's own values; admit the server's time before them.
 type reply struct {
 	now  int64
 	verb string
@@ -114,18 +114,28 @@ var arity = map[string]int{
 	"go": 4, "gone": 0, "known": 1, "cancelled": 0, "paused": 0, "suppressed": 0, "unknown": 1, "rests": 0,
 }
 
+// readTimedReply is for an answer that begins with the server's time.
+func readTimedReply(parts []string) (reply, error) {
+	if len(parts) == 0 {
+		return reply{}, errors.New("pace: script answered nothing")
+	}
+	r, err := readReply(parts[1:])
+	if err == nil {
+		r.now, err = strconv.ParseInt(parts[0], 10, 64)
+	}
+	return r, err
+}
+
 // readReply is the one place where such an answer is decoded.
 func readReply(parts []string) (reply, error) {
-	if len(parts) < 2 {
-		return reply{}, fmt.Errorf("pace: script answered %d values", len(parts))
+	if len(parts) == 0 {
+		return reply{}, errors.New("pace: script answered nothing")
 	}
-	r := reply{verb: parts[1], args: parts[2:]}
+	r := reply{verb: parts[0], args: parts[1:]}
 	if n, ok := arity[r.verb]; !ok || n != len(r.args) {
 		return reply{}, fmt.Errorf("pace: script answered %q with %d values", r.verb, len(r.args))
 	}
-	var err error
-	r.now, err = strconv.ParseInt(parts[0], 10, 64)
-	return r, err
+	return r, nil
 }
 
 // us reads the value i as microseconds.

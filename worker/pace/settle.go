@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,41 +134,47 @@ func (p *Pacer) sleep(d time.Duration) bool {
 	}
 }
 
-// decision is a settlement as settle.lua reads it. Numbers that must keep all digits are texts.
+// decision is a settlement as settle.lua reads it. What it is about travels as it is, and the rest as JSON: most jobs need none of
+// that. Numbers that must keep all digits are texts.
 type decision struct {
-	ID           string               `json:"id"`
-	Token        string               `json:"token"`
-	Unique       bool                 `json:"unique,omitempty"` // it has a lock
-	Kind         producer.OutcomeKind `json:"kind,omitempty"`
-	Place        string               `json:"place,omitempty"` // deleted, completed, archived
-	To           string               `json:"to,omitempty"`    // head, tail, park, retry
-	Score        int64                `json:"score,string"`    // in the set that the task goes to, unix seconds
-	Day          string               `json:"day"`             // of asynq's statistics
-	DayUntil     int64                `json:"day_until,string"`
-	ArchiveFrom  int64                `json:"archive_from,string"`
-	ArchiveSize  int                  `json:"archive_size"`
-	StreamLength int64                `json:"stream_length,string"`
-	Page         string               `json:"page"`
-	Recipient    string               `json:"recipient"`
-	Line         string               `json:"line,omitempty"` // where it goes back to, if the task does not say so right
-	Broadcast    string               `json:"broadcast,omitempty"`
-	Code         string               `json:"code,omitempty"` // '<code>/<subcode>' of a failure
-	Why          string               `json:"why,omitempty"`  // what it says
-	Counted      bool                 `json:"counted"`
-	Unknown      bool                 `json:"unknown"`
-	Step         string               `json:"step,omitempty"`
-	IDs          string               `json:"ids,omitempty"`
-	Suppress     int64                `json:"suppress,omitempty"` // us
-	Adapts       bool                 `json:"adapts"`             // also if no usage is high
-	OK           int                  `json:"ok"`
-	UsagePage    int                  `json:"usage_page"` // percent, -1: not known
-	UsageApp     int                  `json:"usage_app"`
+	ID        string               `json:"-"`
+	Token     string               `json:"-"`
+	Kind      producer.OutcomeKind `json:"-"`
+	Page      string               `json:"-"`
+	Recipient string               `json:"-"`
+
+	Unique      bool   `json:"unique,omitempty"`       // it has a lock
+	Place       string `json:"place,omitempty"`        // archived, completed; empty: deleted
+	To          string `json:"to,omitempty"`           // head, tail, park, retry
+	Score       int64  `json:"score,omitempty,string"` // in the set that the task goes to, unix seconds
+	ArchiveFrom int64  `json:"archive_from,omitempty,string"`
+	ArchiveSize int    `json:"archive_size,omitempty"`
+	Unclaimed   bool   `json:"unclaimed,omitempty"` // the job may not have the claim of its recipient
+	Line        string `json:"line,omitempty"`      // where it goes back to, if the task does not say so right
+	Broadcast   string `json:"broadcast,omitempty"`
+	Code        string `json:"code,omitempty"` // '<code>/<subcode>' of a failure
+	Why         string `json:"why,omitempty"`  // what it says
+	Counted     bool   `json:"counted,omitempty"`
+	Unknown     bool   `json:"unknown,omitempty"`
+	Step        string `json:"step,omitempty"`
+	IDs         string `json:"ids,omitempty"`
+	Suppress    int64  `json:"suppress,omitempty"` // us
+	Report      []int  `json:"report,omitempty"`   // as Report.encode makes it; empty: it cannot change the pace
+}
+
+// args are the decision as the script's arguments.
+func (d decision) args() ([]any, error) {
+	rest, err := json.Marshal(d)
+	if string(rest) == "{}" {
+		rest = nil
+	}
+	return []any{d.ID, d.Token, string(d.Kind), d.Page, d.Recipient, rest}, err
 }
 
 // settling is a hand that settle.lua is to end.
 type settling struct {
 	task, lock string // keys; no lock if the task is not unique
-	args       [4]any
+	args       []any
 }
 
 func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record string, err error) {
@@ -190,13 +197,13 @@ func (p *Pacer) settle(ctx context.Context, h *Hand, s Settlement) (verb, record
 func (p *Pacer) settling(h *Hand, s Settlement) (settling, error) {
 	now := time.Now()
 	d := p.decide(h, s, now)
-	text, err := json.Marshal(d)
+	args, err := d.args()
 	if err != nil {
 		return settling{}, err
 	}
 	stream, result, err := records(s.Outcome)
 	return settling{
-		task: p.keys.Task(h.ID), lock: h.msg.Text(taskmsg.UniqueKey), args: [4]any{text, h.encode(d, s, now), stream, result},
+		task: p.keys.Task(h.ID), lock: h.msg.Text(taskmsg.UniqueKey), args: append(args, h.encode(d, s, now), stream, result),
 	}, err
 }
 
@@ -205,9 +212,10 @@ func (p *Pacer) settleAll(all []settling) ([]answered[[]string], error) {
 	defer cancel()
 	k := p.keys
 	keys := []string{k.Active(), k.Lease(), k.Groups(), k.Due(), k.Busy(), k.Outcomes(), k.Stream()}
-	args := []any{k.Asynq(""), k.Own("")}
+	now := time.Now()
+	args := []any{k.Asynq(""), k.Own(""), now.UTC().Format(time.DateOnly), now.Add(statsTTL).Unix(), p.cfg.StreamLength}
 	for _, s := range all {
-		keys, args = append(keys, s.task), append(args, s.args[:]...)
+		keys, args = append(keys, s.task), append(args, s.args...)
 		if s.lock != "" {
 			keys = append(keys, s.lock)
 		}
@@ -232,9 +240,7 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 	o := s.Outcome
 	d := decision{
 		ID: h.ID, Token: h.token, Unique: h.msg.Text(taskmsg.UniqueKey) != "",
-		Kind: o.Kind, Day: now.UTC().Format(time.DateOnly), DayUntil: now.Add(statsTTL).Unix(),
-		ArchiveFrom: now.Add(-archiveTTL).Unix(), ArchiveSize: archiveSize, StreamLength: p.cfg.StreamLength,
-		Page: o.PageID, Recipient: s.Recipient, Broadcast: o.Broadcast, Line: h.moved,
+		Kind: o.Kind, Page: o.PageID, Recipient: s.Recipient, Unclaimed: !h.claims(o.PageID, s.Recipient), Broadcast: o.Broadcast, Line: h.moved,
 		Counted: s.Counted, Unknown: s.Unknown, Suppress: s.Suppress.Microseconds(),
 	}
 	if o.Kind == producer.Failed && o.Broadcast != "" {
@@ -244,8 +250,9 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 		ids, _ := json.Marshal(o.MessageIDs) // texts can always be encoded
 		d.Step, d.IDs = strconv.Itoa(s.Step), string(ids)
 	}
-	d.OK, d.UsagePage, d.UsageApp = s.Report.encode(p.cfg.Steady)
-	d.Adapts = !h.constant
+	if report := s.Report.encode(p.cfg.Steady); !h.constant || slices.Max(report[1:]) > slowFrom {
+		d.Report = report
+	}
 	retention := h.msg.Number(taskmsg.Retention)
 	switch {
 	case o.Kind == "" && s.Retry > 0:
@@ -256,11 +263,9 @@ func (p *Pacer) decide(h *Hand, s Settlement, now time.Time) decision {
 			d.To = string(Head)
 		}
 	case o.Kind != producer.Sent && o.Kind != producer.Cancelled:
-		d.Place, d.Score = "archived", now.Unix()
+		d.Place, d.Score, d.ArchiveFrom, d.ArchiveSize = "archived", now.Unix(), now.Add(-archiveTTL).Unix(), archiveSize
 	case retention > 0:
 		d.Place, d.Score = "completed", now.Unix()+retention
-	default:
-		d.Place = "deleted"
 	}
 	return d
 }

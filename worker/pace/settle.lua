@@ -12,8 +12,11 @@
 -- then for each job asynq:{q}:t:<id>, and of a unique task also its lock
 -- ARGV[1] asynq:{q}:
 -- ARGV[2] sendpace:{q}:
+-- ARGV[3] day of asynq's statistics
+-- ARGV[4] until when those are kept, unix seconds
+-- ARGV[5] about how many records the stream keeps
 -- then for each job
---   decision, as JSON; see the type decision in settle.go
+--   id, token, kind, page, recipient, and the rest of the decision as JSON, empty for none; see the type decision in settle.go
 --   message, as asynq is to find it from now on; empty: as it is
 --   outcome record for the stream; for a job that was sent also where the job goes on
 --   outcome record for the task's result
@@ -34,82 +37,165 @@
 local ACTIVE, LEASE, GROUPS, DUE, BUSY, OUTCOMES, STREAM = unpack(KEYS)
 local tasks, groups = ARGV[1] .. 't:', ARGV[1] .. 'g:'
 local ended_leases = {} -- ids
-local rises, until_of = {}, {} -- asynq's statistics: by how much, and when those of a day expire
+local claims = {ends = {}, recipients = {}, parked = {}} -- that end: of which jobs and recipients, and who may have stepped aside
+local rises = {processed = 0, failed = 0} -- by how much asynq's statistics do
 local outcomes = {} -- by how much the counts of outcomes rise
+local made, now
 
--- time is the server's, in us; most jobs end without a need to know it.
-local now
-local function time()
-  if not now then
-    local t = redis.call('TIME')
-    now = t[1] * 1000000 + t[2]
-  end
-  return now
-end
+-- seldom makes what a job does without that was sent and is not kept.
+local function seldom()
+  if made then return made end
+  -- here: the shared parts that nothing else needs
 
--- note keeps what a hand learned that has lost its job. A mark of its own has its answer now.
-local function note(job, state, mine)
-  local d = job.decision
-  if not state or state == 'archived' or state == 'completed' then
-    return
+  -- time is the server's, in us.
+  local function time()
+    if not now then
+      local t = redis.call('TIME')
+      now = t[1] * 1000000 + t[2]
+    end
+    return now
   end
-  if d.kind == 'sent' then
-    redis.call('HSET', job.key, 'result', job.result)
+
+  -- marked is true for the mark of the hand that ends.
+  local function marked(d, mark)
+    return mark and starts_with(mark, d.token .. ' ')
   end
-  if mine and not d.unknown then
-    redis.call('HDEL', job.key, 'mark')
+
+  -- note keeps what a hand learned that has lost its job. A mark of its own has its answer now.
+  local function note(job, state)
+    local d = job.decision
+    if not state or state == 'archived' or state == 'completed' then
+      return
+    end
+    if d.kind == 'sent' then
+      redis.call('HSET', job.key, 'result', job.result)
+    end
+    if not d.unknown and marked(d, redis.call('HGET', job.key, 'mark')) then
+      redis.call('HDEL', job.key, 'mark')
+      if d.step then
+        redis.call('HSET', job.key, 'step', d.step, 'ids', d.ids)
+      end
+    end
+  end
+
+  -- keep leaves an ended task as asynq does.
+  local function keep(job, state)
+    redis.call('ZADD', ARGV[1] .. state, job.decision.score, job.decision.id)
+    redis.call('HSET', job.key, 'msg', job.msg, 'state', state, 'result', job.result)
+    redis.call('HDEL', job.key, 'owner', 'mark', 'cancel', 'acc', 'resent', 'line')
+  end
+
+  -- archive keeps the newest tasks, for a limited time.
+  local function archive(job)
+    local d, archived = job.decision, ARGV[1] .. 'archived'
+    keep(job, 'archived')
+    local function drop(ids)
+      for _, id in ipairs(ids) do
+        redis.call('DEL', tasks .. id)
+        redis.call('ZREM', archived, id)
+      end
+    end
+    drop(redis.call('ZRANGE', archived, '-inf', d.archive_from, 'BYSCORE'))
+    drop(redis.call('ZRANGE', archived, 0, -d.archive_size))
+    rises.failed = rises.failed + 1
+  end
+
+  local function suppress(d)
+    local key = ARGV[2] .. 'suppressed:' .. d.page
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', time()))
+    redis.call('ZADD', key, string.format('%.0f', time() + d.suppress), d.recipient)
+    redis.call('PEXPIRE', key, string.format('%.0f', math.max(d.suppress / 1000, redis.call('PTTL', key))))
+  end
+
+  local function retry(job)
+    local d = job.decision
+    redis.call('ZADD', ARGV[1] .. 'retry', d.score, d.id)
+    redis.call('HSET', job.key, 'msg', job.msg, 'state', 'retry')
+    if d.counted then
+      rises.processed, rises.failed = rises.processed + 1, rises.failed + 1
+    end
+  end
+
+  local function line_up(job, line)
+    local d = job.decision
+    line = d.line or line
+    redis.call('HSET', job.key, 'state', 'aggregating', 'group', line)
+    local page = parse_line(line)
+    local holder = d.to == 'park' and redis.call('HGET', BUSY, page .. ':' .. d.recipient)
+    if holder and holder ~= d.id and not ended(tasks, holder) then
+      park(groups .. line, ARGV[2], line, page, d.recipient, d.id, math.floor(time() / 1000000))
+    else
+      redis.call('ZADD', groups .. line, d.to == 'head' and 0 or math.floor(time() / 1000000), d.id)
+      redis.call('ZADD', DUE, string.format('%.0f', time()), line)
+      wake_lookout(ARGV[2])
+    end
+    redis.call('SADD', GROUPS, line)
+  end
+
+  -- go_on lets a job go on that does not end.
+  local function go_on(job)
+    local d = job.decision
+    local mark, line = unpack(redis.call('HMGET', job.key, 'mark', 'line'))
+    redis.call('HDEL', job.key, 'owner', not d.unknown and marked(d, mark) and 'mark' or 'owner')
     if d.step then
       redis.call('HSET', job.key, 'step', d.step, 'ids', d.ids)
     end
-  end
-end
-
--- count adds to asynq's statistics: a day's, which expire, and the totals.
-local function count(d, name)
-  local total, day = ARGV[1] .. name, ARGV[1] .. name .. ':' .. d.day
-  rises[total], rises[day], until_of[day] = (rises[total] or 0) + 1, (rises[day] or 0) + 1, d.day_until
-end
-
--- archive keeps the task as asynq does: the newest ones, for a limited time.
-local function archive(job)
-  local d, archived = job.decision, ARGV[1] .. 'archived'
-  redis.call('ZADD', archived, d.score, d.id)
-  local function drop(ids)
-    for _, id in ipairs(ids) do
-      redis.call('DEL', tasks .. id)
-      redis.call('ZREM', archived, id)
+    if d.to == 'retry' then
+      retry(job)
+    else
+      line_up(job, line)
     end
   end
-  drop(redis.call('ZRANGE', archived, '-inf', d.archive_from, 'BYSCORE'))
-  drop(redis.call('ZRANGE', archived, 0, -d.archive_size))
-  redis.call('HSET', job.key, 'msg', job.msg, 'state', 'archived', 'result', job.result)
-  redis.call('HDEL', job.key, 'owner', 'mark', 'cancel', 'acc', 'resent', 'line')
-  count(d, 'processed')
-  count(d, 'failed')
-end
 
--- keep_or_delete ends a task that asynq calls a success.
-local function keep_or_delete(job)
-  local d = job.decision
-  if d.place == 'completed' then
-    redis.call('ZADD', ARGV[1] .. 'completed', d.score, d.id)
-    redis.call('HSET', job.key, 'msg', job.msg, 'state', 'completed', 'result', job.result)
-    redis.call('HDEL', job.key, 'owner', 'mark', 'cancel', 'acc', 'resent', 'line')
-  else
-    redis.call('DEL', job.key)
+  -- amiss is the answer where Redis knows more of a job than its hand, which was not to end it as sent.
+  local function amiss(job)
+    local d = job.decision
+    local mark, result, cancel, resent = unpack(redis.call('HMGET', job.key, 'mark', 'result', 'cancel', 'resent'))
+    if d.kind and sent_record(result) then
+      return {'known', result}
+    end
+    local unsent = d.kind == 'expired' or d.kind == 'cancelled'
+    if (unsent or d.kind == 'failed') and mark and not marked(d, mark) or unsent and resent then
+      return {'marked', resent or '0'}
+    end
+    if not d.kind and cancel == '1' then
+      return {'cancelled'}
+    end
   end
-  count(d, 'processed')
-  if job.lock and redis.call('GET', job.lock) == d.id then
-    redis.call('DEL', job.lock)
+
+  -- count_in_broadcast counts the end of a job in its broadcast.
+  local function count_in_broadcast(d, names)
+    count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, DUE, d.page, names, time(), d.code, d.why)
   end
+
+  local function adapt(d)
+    local ok, usage_page, usage_app = unpack(d.report)
+    adapt_on_settle(ARGV[2], d.page, d.id, ok, usage_page, usage_app, time())
+  end
+
+  local function pass_on(d)
+    free(BUSY, DUE, ARGV[2], tasks, groups, d.page, d.recipient)
+  end
+
+  made = {
+    note = note, keep = keep, archive = archive, suppress = suppress, go_on = go_on, amiss = amiss,
+    count_in_broadcast = count_in_broadcast, adapt = adapt, pass_on = pass_on,
+  }
+  return made
 end
 
 local function finish(job, counted)
   local d = job.decision
+  rises.processed = rises.processed + 1
   if d.place == 'archived' then
-    archive(job)
+    seldom().archive(job)
+  elseif d.place == 'completed' then
+    seldom().keep(job, 'completed')
   else
-    keep_or_delete(job)
+    redis.call('DEL', job.key)
+  end
+  if job.lock and d.place ~= 'archived' and redis.call('GET', job.lock) == d.id then
+    redis.call('DEL', job.lock)
   end
   -- A job that no producer of ours has counted, or that ends a second time, is accepted with its end.
   local counts = counted and {d.kind} or {d.kind, 'accepted'}
@@ -118,91 +204,50 @@ local function finish(job, counted)
     outcomes[field] = (outcomes[field] or 0) + 1
   end
   if d.broadcast then
-    count_end(ARGV[2] .. 'broadcast:' .. d.broadcast, DUE, d.page, counts, time(), d.code, d.why)
+    seldom().count_in_broadcast(d, counts)
   end
-  redis.call('XADD', STREAM, 'MAXLEN', '~', d.stream_length, '*', 'o', job.record)
+  redis.call('XADD', STREAM, 'MAXLEN', '~', ARGV[5], '*', 'o', job.record)
   if d.suppress then
-    local key = ARGV[2] .. 'suppressed:' .. d.page
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', time()))
-    redis.call('ZADD', key, string.format('%.0f', time() + d.suppress), d.recipient)
-    redis.call('PEXPIRE', key, string.format('%.0f', math.max(d.suppress / 1000, redis.call('PTTL', key))))
+    seldom().suppress(d)
   end
-  if redis.call('HGET', BUSY, d.page .. ':' .. d.recipient) == d.id then
-    free(BUSY, DUE, ARGV[2], tasks, groups, d.page, d.recipient)
+  local recipient = d.page .. ':' .. d.recipient
+  if not d.unclaimed or redis.call('HGET', BUSY, recipient) == d.id then
+    local n = #claims.ends + 1
+    claims.ends[n], claims.recipients[n], claims.parked[n] = d, recipient, ARGV[2] .. 'parked:' .. recipient
   end
-end
-
-local function retry(job)
-  local d = job.decision
-  redis.call('ZADD', ARGV[1] .. 'retry', d.score, d.id)
-  redis.call('HSET', job.key, 'msg', job.msg, 'state', 'retry')
-  if d.counted then
-    count(d, 'processed')
-    count(d, 'failed')
-  end
-end
-
-local function line_up(job, line)
-  local d = job.decision
-  line = d.line or line
-  redis.call('HSET', job.key, 'state', 'aggregating', 'group', line)
-  local page = parse_line(line)
-  local holder = d.to == 'park' and redis.call('HGET', BUSY, page .. ':' .. d.recipient)
-  if holder and holder ~= d.id and not ended(tasks, holder) then
-    park(groups .. line, ARGV[2], line, page, d.recipient, d.id, math.floor(time() / 1000000))
-  else
-    redis.call('ZADD', groups .. line, d.to == 'head' and 0 or math.floor(time() / 1000000), d.id)
-    redis.call('ZADD', DUE, string.format('%.0f', time()), line)
-    wake_lookout(ARGV[2])
-  end
-  redis.call('SADD', GROUPS, line)
 end
 
 local function settle(job)
-  local d, key = job.decision, job.key
-  local state, owner, mark, result, cancel, counted, resent, line =
-    unpack(redis.call('HMGET', key, 'state', 'owner', 'mark', 'result', 'cancel', 'acc', 'resent', 'line'))
-  local mine = mark and starts_with(mark, d.token .. ' ')
+  local d = job.decision
+  local state, owner, counted = unpack(redis.call('HMGET', job.key, 'state', 'owner', 'acc'))
   if state ~= 'active' or owner ~= d.token then
-    note(job, state, mine)
+    seldom().note(job, state)
     return {'gone'}
   end
-  if d.kind ~= 'sent' and d.kind and sent_record(result) then
-    return {'known', result}
+  local amiss = d.kind ~= 'sent' and seldom().amiss(job)
+  if amiss then
+    return amiss
   end
-  local unsent = d.kind == 'expired' or d.kind == 'cancelled'
-  if (unsent or d.kind == 'failed') and mark and not mine or unsent and resent then
-    return {'marked', resent or '0'}
-  end
-  if not d.kind and cancel == '1' then
-    return {'cancelled'}
-  end
-
-  redis.call('LREM', ACTIVE, 0, d.id)
+  redis.call('LREM', ACTIVE, -1, d.id) -- the oldest are last, and end first
   ended_leases[#ended_leases + 1] = d.id
   if d.kind then
     finish(job, counted == '1')
   else
-    redis.call('HDEL', key, 'owner', mine and not d.unknown and 'mark' or 'owner')
-    if d.step then
-      redis.call('HSET', key, 'step', d.step, 'ids', d.ids)
-    end
-    if d.to == 'retry' then
-      retry(job)
-    else
-      line_up(job, line)
-    end
+    seldom().go_on(job)
   end
-  if d.adapts or math.max(d.usage_page, d.usage_app) > SLOW_FROM then
-    adapt_on_settle(ARGV[2], d.page, d.id, d.ok, d.usage_page, d.usage_app, time())
+  if d.report then
+    seldom().adapt(d)
   end
   return {'ok'}
 end
 
 local jobs, at = {}, 8
-for i = 3, #ARGV, 4 do
-  local job = {decision = cjson.decode(ARGV[i]), msg = ARGV[i + 1], record = ARGV[i + 2], result = ARGV[i + 3], key = KEYS[at]}
-  if job.decision.unique then
+for i = 6, #ARGV, 9 do
+  local d = ARGV[i + 5] == '' and {} or cjson.decode(ARGV[i + 5])
+  d.id, d.token, d.kind, d.page, d.recipient = unpack(ARGV, i, i + 4)
+  if d.kind == '' then d.kind = nil end
+  local job = {decision = d, msg = ARGV[i + 6], record = ARGV[i + 7], result = ARGV[i + 8], key = KEYS[at]}
+  if d.unique then
     job.lock = KEYS[at + 1]
     at = at + 1
   end
@@ -217,15 +262,25 @@ end
 for field, n in pairs(outcomes) do
   redis.call('HINCRBY', OUTCOMES, field, n)
 end
-local processed, failed = ARGV[1] .. 'processed', ARGV[1] .. 'failed'
-if rises[processed] and type(redis.pcall('INCRBY', processed, rises[processed])) == 'table' then
-  redis.call('SET', processed, rises[processed]) -- it was full
-  if rises[failed] then redis.call('SET', failed, 0) end
-end
-rises[processed] = nil
-for key, n in pairs(rises) do
-  if redis.call('INCRBY', key, n) == n and until_of[key] then
-    redis.call('EXPIREAT', key, until_of[key])
+if claims.ends[1] then
+  if redis.call('EXISTS', unpack(claims.parked)) == 0 then
+    redis.call('HDEL', BUSY, unpack(claims.recipients))
+  else
+    each(claims.ends, seldom().pass_on)
   end
 end
+
+-- rise adds to a statistic of asynq's: to that of the day, which expires, and to the total. It returns false where that is full.
+local function rise(name)
+  local n, day = rises[name], ARGV[1] .. name .. ':' .. ARGV[3]
+  if n > 0 and redis.call('INCRBY', day, n) == n then
+    redis.call('EXPIREAT', day, ARGV[4])
+  end
+  return n == 0 or type(redis.pcall('INCRBY', ARGV[1] .. name, n)) == 'number'
+end
+if not rise('processed') then
+  redis.call('SET', ARGV[1] .. 'processed', rises.processed)
+  if rises.failed > 0 then redis.call('SET', ARGV[1] .. 'failed', 0) end
+end
+rise('failed')
 return answers

@@ -56,6 +56,28 @@ func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
 	}
 }
 
+// TestAnEndFreesOnlyWhatItsJobHas ends a job that came from no line and never got its recipient's claim, although its id and its job
+// name the recipient.
+func TestAnEndFreesOnlyWhatItsJobHas(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		first, r := d.enqueue("1", "7", "first"), d.routeOf("1", "7")
+		d.takeJob(first)
+		lineless := "lineless" + first[len("lineless"):]
+		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
+			asynq.Queue(producer.DefaultQueue), asynq.TaskID(lineless))
+		require.NoError(t, err)
+		require.Equal(t, "task", d.ask().verb)
+		d.taken[lineless].Place(r)
+		d.settleAs(lineless, r, endAs(producer.Expired))
+		assert.Equal(t, first, d.rdb.HGet(ctx, d.keys.Busy(), "1:"+r.Recipient).Val())
+		d.done(first, r)
+		assert.Zero(t, d.rdb.Exists(ctx, d.keys.Busy()).Val())
+	})
+}
+
 func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {

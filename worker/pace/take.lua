@@ -43,71 +43,33 @@
 
 local ready = now + ARGV[12]
 
--- hand_on lets another worker look out.
-local function hand_on(lookout)
-  if lookout == ARGV[6] then
-    redis.call('DEL', KEYS[9])
-    redis.call('PUBLISH', ARGV[4] .. 'wake', '')
-  end
-end
-
--- time_left is how long a pause lasts, in us. PTTL drops what is less than a millisecond.
-local function time_left(key)
-  local left = redis.call('PTTL', key)
-  return left < 0 and IDLE_LINE or (left + 1) * 1000
-end
-
--- route_pending brings pending tasks to their lines: to the head those that were handed out before, or that an operator wants
--- now, which asynq's hash shows by a group; to the tail those that were scheduled. It returns a task that has no line.
-local function route_pending()
-  local routes = 50
-  while routes > 0 do
-    routes = routes - 1
-    local id = redis.call('RPOP', KEYS[1])
-    if not id then
-      return nil
-    end
-    local msg, group = unpack(redis.call('HMGET', ARGV[2] .. id, 'msg', 'group'))
-    local line = msg and address(msg)
-    if line then
-      redis.call('HDEL', ARGV[2] .. id, 'pending_since')
-      enter(line, id, group and 0 or t[1], now)
-    elseif msg then
-      redis.call('LPUSH', KEYS[3], id)
-      redis.call('ZADD', KEYS[4], ARGV[1], id)
-      activate(id)
-      redis.call('HDEL', ARGV[2] .. id, 'pending_since')
-      return id, msg
-    end
-  end
-end
-
 -- A line that waits for others of its lane is due later than they by some us, less than this.
 local WAITED = 1000
 
--- due_of lists when lines are due, false for one that is not. It asks only where a time up to slot, or with all any time, is not
--- known yet.
-local function due_of(names, slot, all)
-  if not dues then read_dues() end
-  local list, unknown = {}, false
-  for i, name in ipairs(names) do
-    list[i] = dues[name] or false
-    unknown = unknown or dues[name] == nil and (all or slot > known)
+-- know_dues makes known when lines are due, false for one that is not: where a time up to slot, or with all any time, is not known yet.
+local function know_dues(names, slot, all)
+  if slot <= known and not all or known == math.huge then
+    return
   end
-  if unknown then
-    list = redis.call('ZMSCORE', KEYS[6], unpack(names))
-    for i, name in ipairs(names) do dues[name] = tonumber(list[i]) or false end
+  for _, name in ipairs(names) do
+    if dues[name] == nil then
+      local list = redis.call('ZMSCORE', KEYS[6], unpack(names))
+      for i, other in ipairs(names) do dues[other] = tonumber(list[i]) or false end
+      return
+    end
   end
-  return list
 end
 
 -- lines_before lists the lines that go before a line at the same page: realtime before bulk, the side lines of a lane, whose jobs
 -- were first, before its line, and private replies, which can be media too, before media.
 local function lines_before(page, lane, side)
-  local names = {}
-  for _, s in ipairs({'', ':media', ':reply', ':later'}) do
-    if lane == 'bulk' then table.insert(names, page .. ':realtime' .. s) end
-    if not side and s ~= '' or side == 'media' and s == ':reply' then table.insert(names, page .. ':' .. lane .. s) end
+  local first, own = page .. ':realtime', page .. ':' .. lane
+  local names = lane == 'bulk' and {first, first .. ':media', first .. ':reply', first .. ':later'} or {}
+  local n = #names
+  if not side then
+    names[n + 1], names[n + 2], names[n + 3] = own .. ':media', own .. ':reply', own .. ':later'
+  elseif side == 'media' then
+    names[n + 1] = own .. ':reply'
   end
   return names
 end
@@ -115,6 +77,11 @@ end
 -- ahead returns the latest due time, up to slot, of the lines before one, and of those that share the bulk lane's pace with it whose
 -- pass is lower. Of these it forgets the ones that are gone.
 local function ahead(q, slot, shares)
+  if not dues then read_dues() end
+  if not shares and known == math.huge and next(dues) == q.line and not next(dues, q.line) then
+    return nil -- there is no other line
+  end
+  q.before = q.before or lines_before(q.page, q.lane, q.side)
   local names, lanes = q.before, #q.before
   if shares and shares.pass[q.line] then
     names = {unpack(q.before)}
@@ -122,11 +89,12 @@ local function ahead(q, slot, shares)
       if pass_of(shares, other) < pass_of(shares, q.line) then table.insert(names, other) end
     end
   end
+  know_dues(names, slot, #names > lanes)
   local latest
-  for i, due in ipairs(due_of(names, slot, #names > lanes)) do
-    local by = i > lanes and slot + WAITED or slot
-    if due and tonumber(due) <= by then latest = math.max(latest or 0, tonumber(due)) end
-    if not due and i > lanes then shares.pass[names[i]] = nil end
+  for i, name in ipairs(names) do
+    local due, by = dues[name], i > lanes and slot + WAITED or slot
+    if due and due <= by then latest = math.max(latest or 0, due) end
+    if not due and i > lanes then shares.pass[name] = nil end
   end
   return latest
 end
@@ -134,83 +102,69 @@ end
 -- turn returns the slot at which a line is to hand out its next job. Where it may not hand out one by the horizon it says when it
 -- is worth a look again; where the whole app stands still it returns how long that lasts.
 local function turn(q, v)
-  local line, page, b = q.line, q.page, q.broadcast
-  if v.app_paused then
-    return nil, time_left(KEYS[8])
-  elseif probing(v.app, now) then
-    return nil, v.app.at - now
-  elseif v.paused then
-    not_before(line, now + time_left(ARGV[4] .. 'pause:' .. page))
-    return nil
-  elseif probing(v.own, now) then
-    not_before(line, v.own.at) -- its answer makes the line due
-    return nil
+  if v.app_paused or v.paused or v.adapts then
+    local stands, wait = seldom().stands(q, v)
+    if stands then return nil, wait end
   end
   local slot = next_slot(v, q.names, now)
-  if b then
-    slot = math.max(slot, b.last + b.every)
-    local opening = opens(b, slot)
-    if opening ~= slot and (opening or math.huge) > horizon then
-      stand(line, page, opening or now + IDLE_LINE)
-      return nil
-    end
-    slot = opening
+  if q.broadcast then
+    slot = seldom().opening(q, slot)
+    if not slot then return nil end
   end
-  if slot <= horizon then
-    slot = rooms(ARGV[4], page, v, slot)
+  if slot <= horizon and (v.budget > 0 or v.app_budget > 0) then
+    slot = seldom().rooms(ARGV[4], q.page, v, slot)
   end
   if slot > horizon then
     -- A share that rises brings the slot forward.
-    set_due(line, look_at(v, v.share < 1 and math.min(slot, horizon + CHANGING) or slot))
+    set_due(q.line, look_at(v, v.share < 1 and math.min(slot, horizon + CHANGING) or slot))
     return nil
   end
   local first = ahead(q, slot, v.shares)
   if first then
-    set_due(line, first + 1)
+    set_due(q.line, first + 1)
     return nil
   end
   return slot
 end
 
--- places is how many jobs of a line may go by the horizon at most, the first at a slot.
-local function places(q, v, slot)
-  if v.shares and v.shares.pass[q.line] then
-    return 1
-  end
-  local every = 1
-  for _, name in ipairs(q.names) do every = math.max(every, v.every[name]) end
-  return math.min(most - handed, math.floor((horizon - slot) / every) + 1)
-end
-
 -- hand_out takes a job out of its line, for the asking worker.
-local function hand_out(q, v, job)
-  local slot = string.format('%.0f', job.slot)
-  add(leaving.ids, job.id)
-  add(leaving.leases, ARGV[1], job.id)
-  if job.field and v.thread > 0 then
-    add(leaving.threads, string.format('%.0f', job.slot + v.thread), job.field)
+local function hand_out(q, v, job, slot, names)
+  local text = string.format('%.0f', slot)
+  leave('ids', job.id)
+  leave('leases', ARGV[1], job.id)
+  if job.field and v.thread > 0 and not job.spaces then
+    leave('threads', string.format('%.0f', slot + v.thread), job.field)
   end
-  activate(job.id, q.side and home_of(q.line, job.id, job.msg) or q.line)
-  local number = charge(ARGV[4], q.page, v, job.names, job.slot, now, job.id)
-  use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, job.slot)
+  activate(job.id, q.side and seldom().home_of(q.line, job.id, job.msg) or q.line)
+  local number = charge_rates(v, names, slot)
+  if v.adapts or v.budget > 0 or v.app_budget > 0 then
+    seldom().charge_rest(ARGV[4], q.page, v, slot, now, job.id)
+  end
+  if q.broadcast or v.shares then
+    seldom().use_turn(ARGV[4], q.page, v.shares, q.line, q.broadcast, slot)
+  end
+  local n = 5 * handed
   handed = handed + 1
-  add(jobs, job.id, job.msg, q.line, slot, string.format('%d', number))
+  jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4], jobs[n + 5] = job.id, job.msg, q.line, text, string.format('%d', number)
 end
 
 -- visit hands out the jobs of a line that may go by the horizon, as many as there are places, and says when the line is worth a
 -- look again. Where the whole app stands still it returns how long.
 local function visit(line, page, lane, side, broadcast)
   local v, before = view(page), handed
-  v.shares = join(ARGV[4], page, line, broadcast, v.shares)
+  local names = limits_of(lane, side)
   local q = {
-    line = line, page = page, lane = lane, side = side, broadcast = read_once(broadcast), group = ARGV[3] .. line,
-    names = limits_of(lane, side), before = lines_before(page, lane, side), of_class = {},
+    line = line, page = page, lane = lane, side = side, group = ARGV[3] .. line, names = names, of_class = {['-'] = names},
   }
-  local slot, wait, job
+  if broadcast or v.shares then
+    v.shares = seldom().join(ARGV[4], page, line, broadcast, v.shares)
+    q.broadcast = seldom().read_once(broadcast)
+  end
+  local slot, wait, job, its_slot, its_limits
   repeat
-    slot, wait = turn(q, v)
-    job = slot and pick(q, v, slot, places(q, v, slot))
-    if job then hand_out(q, v, job) end
+    job, slot, wait = nil, turn(q, v)
+    if slot then job, its_slot, its_limits = pick(q, v, slot) end
+    if job then hand_out(q, v, job, its_slot, its_limits) end
   until not job or handed == most or v.shares and v.shares.pass[line] -- where lines share, the turn is another one's then
   if job then
     local b = q.broadcast
@@ -244,7 +198,7 @@ local function idle(lookout, till, wait)
   local life = ARGV[10] * 1000
   local last = (tonumber(till) or now) - now
   if left then
-    hand_on(lookout)
+    seldom().hand_on(lookout)
   elseif lookout and lookout ~= ARGV[6] then
     return 'standby', string.format('%.0f', math.max(0, math.min(last, life)) + 2000)
   elseif last < life / 2 then
@@ -258,26 +212,36 @@ end
 -- no line.
 local function look_beside()
   redis.call('SET', KEYS[10], stamp, 'PX', 60000)
-  local id, msg = route_pending()
+  local id, msg = redis.call('RPOP', KEYS[1]), nil
+  if id then
+    id, msg = seldom().route_pending(id)
+  end
   if not id and redis.call('ZCARD', KEYS[6]) ~= redis.call('SCARD', KEYS[5]) then
-    sync_lines(KEYS[5], KEYS[6], stamp)
+    seldom().sync_lines(KEYS[5], KEYS[6], stamp)
+    dues = nil
   end
   return id, msg
 end
 
-local halted, holder, looked = unpack(redis.call('MGET', KEYS[2], KEYS[9], KEYS[10]))
+-- What most calls need to know of the page whose line is due first they read in one command with what they all do.
+local page = parse_line(read_dues() or '')
+local keys = page_keys(ARGV[4], page)
+local n = #keys
+keys[n + 1], keys[n + 2], keys[n + 3] = KEYS[2], KEYS[9], KEYS[10]
+already[page] = redis.call('MGET', unpack(keys))
+local halted, holder, looked = unpack(already[page], n + 1)
 local lookout, till = string.match(holder or '', '^(%S+) ?(%d*)$')
 if halted then
   return {stamp, idle(lookout, till, -1)}
 end
-for page in string.gmatch(ARGV[11], '%S+') do
-  passed[page] = true
+for full in string.gmatch(ARGV[11], '%S+') do
+  passed[full] = true
 end
 local age = now - (tonumber(looked) or 0)
 if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then
-    if ARGV[8] == '1' and ARGV[9] == '1' then hand_on(lookout) end
+    if ARGV[8] == '1' and ARGV[9] == '1' then seldom().hand_on(lookout) end
     return {stamp, 'task', '0', id, msg, '', '0', '0'}
   end
 end
@@ -285,7 +249,7 @@ end
 local wait = hand_out_due()
 local verb
 if handed == most and ARGV[9] == '1' then
-  hand_on(lookout)
+  seldom().hand_on(lookout)
   verb, wait = 'again', '0'
 elseif wait then
   verb, wait = idle(lookout, till, wait)
