@@ -1,12 +1,12 @@
 // Package pace decides when each job is sent. It is authoritative for the limits: whatever else runs in the fleet, a
 // message goes out only in a slot that a script of this package has handed out.
 //
-// Jobs wait in lines, one a page and lane, and one a broadcast in the bulk lane, which are asynq groups. A worker does not take from asynq's pending list: the
-// Redis client that it gives to its asynq server, [Client], answers asynq's dequeue call with the job that is due next,
-// together with its slot, the moment at which it is to be sent. The script that picks it (take.lua) is atomic, sees all
-// limits, and uses the Redis server's clock, so any number of workers hold one pace. Slots are handed out a little ahead
-// of time; the worker waits for the slot on a clock of its own that follows the server's, asks a last time whether the
-// page is paused, and sends. A slot that was not used is never caught up with.
+// Jobs wait in lines, one a page and lane, and one a broadcast in the bulk lane, which are asynq groups. A worker does not take from
+// asynq's pending list: the Redis client that it gives to its asynq server, [Client], answers asynq's dequeue call with the job that is
+// due next, together with its slot, the moment at which it is to be sent. The script that picks it (take.lua) is atomic, sees all
+// limits, and uses the Redis server's clock, so any number of workers hold one pace. Slots are handed out a little ahead of time; the
+// worker waits for the slot on a clock of its own that follows the server's, asks a last time whether the page is paused, sleeps the
+// rest by a timer of the kernel (package alarm), and sends. A slot that was not used is never caught up with.
 //
 // Because a job is handed only to a worker with a free place, nothing is released ahead of a dead fleet, and there is no
 // leader: while nothing is due one worker, the lookout, asks often and the others stand by. One answer hands out all jobs whose slots
