@@ -37,7 +37,12 @@ func (p *departure) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { p.begun.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
-			if at := time.Now(); p.writes.Add(1) <= mostWrites {
+			at := time.Now()
+			switch {
+			case p.writes.Add(1) > mostWrites:
+			case !p.pacer.IsLate(p.hand, at):
+				p.noted <- nil
+			default:
 				go func() { p.noted <- p.pacer.Left(context.WithoutCancel(ctx), p.hand, at) }()
 			}
 		},

@@ -92,15 +92,12 @@ func forAll(k rediskeys.Keys, keys []string) bool {
 // dequeue answers asynq with the next job, waiting up to a second for one to be due: asynq counts the job's lease from
 // before the call. Of several jobs that one answer of Redis hands out, asynq gets the others with its next calls.
 func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
-	ctx, cancel := p.drainContext()
-	defer cancel()
-	end := time.NewTimer(time.Second)
-	defer end.Stop()
+	ctx, end := p.asking, time.Now().Add(time.Second)
 	for {
 		if h := p.nextReady(); h != nil {
 			return answer(h.forAsynq(), nil)
 		}
-		if !p.rest(end.C) {
+		if !p.rest(end) {
 			return answer(nil, redis.Nil)
 		}
 		q := p.question()
@@ -120,24 +117,6 @@ func (p *Pacer) dequeue(keys []string, args []any) *redis.Cmd {
 			return answer(nil, err)
 		}
 	}
-}
-
-// drainContext ends some time after Drain.
-func (p *Pacer) drainContext() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.draining:
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(drainGrace):
-			cancel()
-		}
-	}()
-	return ctx, cancel
 }
 
 // question is what one call of take asks for.

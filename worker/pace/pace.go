@@ -170,6 +170,8 @@ type Pacer struct {
 
 	draining chan struct{}
 	drain    sync.Once
+	asking   context.Context // ends some time after Drain
+	silence  context.CancelFunc
 	closed   chan struct{}
 	close    sync.Once
 	woken    chan struct{}
@@ -213,6 +215,7 @@ func New(rdb redis.UniversalClient, cfg Config) (*Pacer, error) {
 		info: newInfo(cfg.Version), draining: make(chan struct{}), woken: make(chan struct{}, 1), closed: make(chan struct{}),
 		fresh: map[string]*Hand{}, hands: map[string]*Hand{}, tokenless: map[string]time.Time{},
 	}
+	p.asking, p.silence = context.WithCancel(context.Background())
 	p.permits.ask, p.lates.ask, p.settles.ask = p.permitAll, p.lateAll, p.settleAll
 	return p, nil
 }
@@ -309,7 +312,10 @@ func (p *Pacer) sweepQueue(ctx context.Context) error {
 // Drain stops the handing out of jobs, and sends those that wait for their slot back to their lines. Sends in flight go on. When
 // asynq's server has stopped then, the hands of [Pacer.Unbegun] are to be settled.
 func (p *Pacer) Drain() {
-	p.drain.Do(func() { close(p.draining) })
+	p.drain.Do(func() {
+		close(p.draining)
+		time.AfterFunc(drainGrace, p.silence)
+	})
 }
 
 // Close ends what still tries to reach Redis. A worker that has nothing in hand says that it is gone; the jobs of another one

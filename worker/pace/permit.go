@@ -279,17 +279,28 @@ func (p *Pacer) wait(ctx context.Context, slot int64) bool {
 
 // Left tells when a job's message was really written to the platform. A page's next slots keep their distance to a message
 // that left later than its slot, by a stall or over a new connection, or may have, where no answer of Redis was quick enough to tell.
-// A part of the margin is left for small delays, and half the lead for a Redis that is far away.
 func (p *Pacer) Left(ctx context.Context, h *Hand, at time.Time) error {
-	late := at.Sub(p.clock.at(max(h.slot, h.leaves))) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
-	late += max(0, p.clock.doubt()-p.cfg.Lead/2)
-	if h.slot == 0 || late <= 0 {
+	late := p.lateBy(h, at)
+	if late <= 0 {
 		return nil
 	}
 	if _, err := p.lates.do(ctx, lateness{h.line, h.ID, h.slot, h.slot + late.Microseconds(), h.number}); err != nil {
 		return fmt.Errorf("pace: late: %w", err)
 	}
 	return nil
+}
+
+// IsLate is true if Left would have to tell Redis. It asks nobody.
+func (p *Pacer) IsLate(h *Hand, at time.Time) bool { return p.lateBy(h, at) > 0 }
+
+// lateBy is by how much a message left too late, at a time: a part of the margin is left for small delays, and half the lead for a
+// Redis that is far away. A job without a slot is never late.
+func (p *Pacer) lateBy(h *Hand, at time.Time) time.Duration {
+	if h.slot == 0 {
+		return 0
+	}
+	late := at.Sub(p.clock.at(max(h.slot, h.leaves))) - time.Duration(p.cfg.Margin*slackShare*float64(time.Second))
+	return late + max(0, p.clock.doubt()-p.cfg.Lead/2)
 }
 
 // lateness is what late.lua is told of a message.

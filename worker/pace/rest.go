@@ -6,28 +6,34 @@ import (
 )
 
 // rest waits for as long as the last answer said, and as the lookout has said since. It returns false if there will be no next
-// question in this call.
-func (p *Pacer) rest(end <-chan time.Time) bool {
-	pause := time.NewTimer(p.untilAsk())
-	defer pause.Stop()
-	select {
-	case <-p.draining:
-		return false
-	default:
-	}
+// question in this call, which ends at end.
+func (p *Pacer) rest(end time.Time) bool {
 	for {
 		select {
-		case <-pause.C:
-			left := p.untilAsk()
-			if left <= 0 {
-				return true
-			}
-			pause.Reset(left)
-		case <-p.woken:
-			return true
 		case <-p.draining:
 			return false
-		case <-end:
+		default:
+		}
+		left := p.untilAsk()
+		if left <= 0 {
+			select {
+			case <-p.woken: // the question is asked anyway
+			default:
+			}
+			return true
+		}
+		left = min(left, time.Until(end))
+		if left <= 0 {
+			return false
+		}
+		pause := time.NewTimer(left)
+		select {
+		case <-pause.C:
+		case <-p.woken:
+			pause.Stop()
+			return true
+		case <-p.draining:
+			pause.Stop()
 			return false
 		}
 	}
