@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -90,16 +91,29 @@ func BenchmarkTen(b *testing.B) {
 	s.measure(b, "ten at once", slices.Repeat([]int{300}, 10)...)
 }
 
-type fastSection struct{ *section }
+// BenchmarkFar: what a Redis that is not near does to the pace.
+func BenchmarkFar(b *testing.B) {
+	s := newFastSection(b, "Redis over a network", "Four workers, 30 seconds of jobs, 50 ms to each answer; each answer of Redis takes longer by as much "+
+		"as the row says.")
+	for _, far := range []time.Duration{time.Millisecond, 3 * time.Millisecond, 6 * time.Millisecond} {
+		s.far = far
+		s.measure(b, fmt.Sprintf("one, Redis %v away", far), 300)
+	}
+}
+
+type fastSection struct {
+	*section
+	far time.Duration
+}
 
 func newFastSection(t testing.TB, title, note string) fastSection {
-	return fastSection{newSection(t, title, note+"\nRSS counts what the four processes share, such as the program, for each of them; PSS counts it once. Costs and memory\nare those of all pages together.",
+	return fastSection{section: newSection(t, title, note+"\nRSS counts what the four processes share, such as the program, for each of them; PSS counts it once. Costs and memory\nare those of all pages together.",
 		slices.Concat([]any{"pages", "limit"}, pacedColumns, []any{"out of order"}, costColumns, []any{"RSS MB", "PSS MB"})...)}
 }
 
 // measure sends from one page for each limit, all at once.
 func (s fastSection) measure(t testing.TB, name string, limits ...int) {
-	cfg := workerConfig{System: sendpace, Pages: len(limits), Rates: rate(30), PageRates: map[string]pace.Rates{}}
+	cfg := workerConfig{System: sendpace, Pages: len(limits), Rates: rate(30), PageRates: map[string]pace.Rates{}, Far: s.far}
 	var pages []int // of the jobs, in their order
 	for i, limit := range limits {
 		cfg.PageRates[pageID(i)] = rate(float64(limit))

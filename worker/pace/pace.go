@@ -35,9 +35,9 @@ const (
 	lookoutTTL = 500 * time.Millisecond
 	// sweepEvery is the time between two passes over the claims.
 	sweepEvery = 5 * time.Second
-	// permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a timer that is a
-	// millisecond late, and a quick answer of Redis, whose varying length would otherwise show in the gaps.
-	permitAhead = 2 * time.Millisecond
+	// shortestAhead is how long before its slot a job asks at the latest whether it may be sent: a timer is up to a millisecond late,
+	// and the varying length of Redis's answer would show in the gaps otherwise.
+	shortestAhead = 2 * time.Millisecond
 	// lateTimeout bounds the note of a message that left late.
 	lateTimeout = time.Second
 	// slackShare is the share of the margin that late messages may use up. The rest is for what the pacer cannot see: the

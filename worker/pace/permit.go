@@ -90,8 +90,8 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 			}
 		}
 		h.leaves = onGrid(h.slot+p.cfg.Ahead.Microseconds(), p.cfg.Grid)
-		ready := h.leaves - p.cfg.Ahead.Microseconds()
-		if !p.wait(ctx, ready-permitAhead.Microseconds()) {
+		ready, ahead := h.leaves-p.cfg.Ahead.Microseconds(), p.permitAhead()
+		if !p.wait(ctx, ready-ahead.Microseconds()) {
 			return stopping(ctx)
 		}
 		got, err := p.permit(ctx, h, a)
@@ -99,7 +99,7 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 			return got, err
 		}
 		if p.cfg.Grid == 0 { // a grid absorbs what timers are late, and many wait for the same moment of it
-			alarm.Sleep(min(permitAhead, time.Until(p.clock.at(ready))))
+			alarm.Sleep(min(ahead, time.Until(p.clock.at(ready))))
 		}
 		if !p.wait(ctx, ready) {
 			return stopping(ctx)
@@ -109,6 +109,12 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		}
 		h.slot = 0 // held up for so long that others have the time now
 	}
+}
+
+// permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a timer that is late, and the
+// answer of Redis, also to a question that waits until an earlier one is answered.
+func (p *Pacer) permitAhead() time.Duration {
+	return min(shortestAhead+2*p.clock.doubt(), p.cfg.Lead/2)
 }
 
 // onGrid is the first multiple of a grid from a time on.

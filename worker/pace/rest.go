@@ -14,7 +14,10 @@ func (p *Pacer) rest(end time.Time) bool {
 			return false
 		default:
 		}
-		left := p.untilAsk()
+		left, rest := p.untilAsk(), time.Until(end)
+		if rest <= 0 {
+			return false
+		}
 		if left <= 0 {
 			select {
 			case <-p.woken: // the question is asked anyway
@@ -22,11 +25,7 @@ func (p *Pacer) rest(end time.Time) bool {
 			}
 			return true
 		}
-		left = min(left, time.Until(end))
-		if left <= 0 {
-			return false
-		}
-		pause := time.NewTimer(left)
+		pause := time.NewTimer(min(left, rest))
 		select {
 		case <-pause.C:
 		case <-p.woken:
