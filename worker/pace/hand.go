@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/producer/taskmsg"
 )
 
@@ -81,7 +82,8 @@ func (h *Hand) take(got reply) error {
 
 // claims is true if the job has the claim of its recipient for sure, which nobody takes from a job in hand.
 func (h *Hand) claims(page, recipient string) bool {
-	return recipient != "" && (h.admitted || h.moved == "" && h.page == page && claimedBy(h.ID, recipient))
+	line, ok := producer.ParseLine(h.line) // to take, a group that is no line is one of another page
+	return recipient != "" && (h.admitted || ok && h.moved == "" && line.PageID == page && claimedBy(h.ID, recipient))
 }
 
 // name tells the hand from all others. Where a clock stands still two jobs can get one token.

@@ -146,7 +146,7 @@ func (w *world) run(n int) string {
 }
 
 func (w *world) step() {
-	switch w.rnd.IntN(27) {
+	switch w.rnd.IntN(30) {
 	case 0, 1, 2, 3, 4, 5:
 		w.enqueue()
 	case 6, 7, 8, 9:
@@ -159,6 +159,8 @@ func (w *world) step() {
 		}
 	case 26:
 		w.lose()
+	case 27, 28, 29:
+		w.settleSome()
 	case 14:
 		w.pause()
 	case 15:
@@ -309,7 +311,8 @@ func (w *world) behindBoth(j *modelJob) bool {
 
 func recipientOf(id string) string { return id[27:] }
 
-// places checks that each job is in exactly one place, and each claim is that of a job that has not ended.
+// places checks that each job is in exactly one place, that one in hand has its recipient's claim, for its end frees that without asking,
+// and that each claim is that of a job that has not ended.
 func (w *world) places() {
 	ctx, d := context.Background(), w.desks[0]
 	at := map[string][]string{}
@@ -332,7 +335,13 @@ func (w *world) places() {
 			w.fail("%s (%+v) is in %v", j.id, *j, got)
 		}
 	}
-	for field, id := range d.rdb.HGetAll(ctx, d.keys.Busy()).Val() {
+	claims := d.rdb.HGetAll(ctx, d.keys.Busy()).Val()
+	for _, j := range w.jobs {
+		if j.hand && claims[j.page+":"+recipientOf(j.id)] != j.id {
+			w.fail("%s (%+v) is in hand without the claim of its recipient", j.id, *j)
+		}
+	}
+	for field, id := range claims {
 		if j := w.job(id); j == nil || j.ended {
 			w.fail("%s is claimed by %s, which has ended", field, id)
 		}

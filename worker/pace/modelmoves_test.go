@@ -105,6 +105,40 @@ func (w *world) settle(j *modelJob, how int) {
 	w.probeBack(j, ok, now)
 }
 
+// settleSome ends the hands of one desk together, each as sent, as failed, or back to its line.
+func (w *world) settleSome() {
+	d, now := w.desk(), w.clock()
+	var jobs []*modelJob
+	var all []settling
+	for _, j := range w.jobs {
+		if !j.hand || w.holder(j.id) != d || len(all) == mostTogether {
+			continue
+		}
+		s := Settlement{Recipient: recipientOf(j.id), Report: Report{Accepted: true}}
+		s.Outcome = producer.Outcome{
+			Kind:  []producer.OutcomeKind{producer.Sent, producer.Sent, producer.Failed, ""}[w.rnd.IntN(4)],
+			JobID: j.id, PageID: j.page, Lane: j.lane,
+		}
+		question, err := d.settling(d.taken[j.id], s)
+		require.NoError(w.t, err)
+		j.ended = s.Outcome.Kind != ""
+		jobs, all = append(jobs, j), append(all, question)
+	}
+	if len(all) == 0 {
+		return
+	}
+	answers, err := d.settleAll(all)
+	require.NoError(w.t, err)
+	for i, j := range jobs {
+		if got := answers[i]; got.err != nil || got.answer[0] != "ok" {
+			w.fail("%s was settled with others, and the answer is %v", j.id, got)
+		}
+		d.End(d.taken[j.id])
+		j.hand = false
+		w.probeBack(j, true, now)
+	}
+}
+
 // probeBack notes for the scopes whose probe a job was that it has left its hand, answered with an acceptance or not.
 func (w *world) probeBack(j *modelJob, ok bool, now int64) {
 	for _, name := range []string{App, j.page} {

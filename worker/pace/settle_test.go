@@ -78,6 +78,63 @@ func TestAnEndFreesOnlyWhatItsJobHas(t *testing.T) {
 	})
 }
 
+// TestAnEndInAGroupThatIsNoLineFreesNobodyElse ends a job of a group whose name only begins like a line of the page. It is refused
+// before it is given a place, as one is that was enqueued to the wrong shard. Its claim was never one of the page's recipient.
+func TestAnEndInAGroupThatIsNoLineFreesNobodyElse(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		first, r := d.enqueue("1", "7", "first"), d.routeOf("1", "7")
+		d.takeJob(first)
+		odd := "oddgroup" + first[len("oddgroup"):]
+		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask(producer.TaskType, nil),
+			asynq.Queue(producer.DefaultQueue), asynq.TaskID(odd), asynq.Group("1:odd"))
+		require.NoError(t, err)
+		d.takeJob(odd)
+		d.settleAs(odd, r, endAs(producer.Failed))
+		assert.Equal(t, first, d.rdb.HGet(ctx, d.keys.Busy(), "1:"+r.Recipient).Val())
+	})
+}
+
+// TestAJobThatStepsAsideInTheCallThatEndsTheOneBeforeItGoesNext is for both orders of the two in that call.
+func TestAJobThatStepsAsideInTheCallThatEndsTheOneBeforeItGoesNext(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, addr string) {
+				ctx := context.Background()
+				d := newDesk(t, addr, Config{}, fast, nil)
+				first, r := d.enqueue("1", "7", "first"), d.routeOf("1", "7")
+				d.takeJob(first)
+				lineless := "lineless" + first[len("lineless"):]
+				_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
+					asynq.Queue(producer.DefaultQueue), asynq.TaskID(lineless))
+				require.NoError(t, err)
+				require.Equal(t, "task", d.ask().verb)
+				d.taken[lineless].Place(r)
+				all := make([]settling, 2)
+				for i, s := range []Settlement{endAs(producer.Failed), {Where: park}} {
+					id := []string{first, lineless}[i]
+					s.Outcome.JobID, s.Outcome.PageID, s.Recipient = id, "1", r.Recipient
+					all[order[i]], err = d.settling(d.taken[id], s)
+					require.NoError(t, err)
+				}
+				got, err := d.settleAll(all)
+				require.NoError(t, err)
+				for _, a := range got {
+					require.Equal(t, []string{"ok"}, a.answer)
+				}
+				d.takeJob(lineless)
+				assert.Equal(t, lineless, d.rdb.HGet(ctx, d.keys.Busy(), "1:"+r.Recipient).Val())
+				d.done(lineless, r)
+				assert.Zero(t, d.rdb.Exists(ctx, d.keys.Busy(), d.keys.Parked("1", r.Recipient)).Val())
+			})
+		})
+	}
+}
+
 func TestSettleWritesTheOutcomeEverywhere(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, addr string) {
