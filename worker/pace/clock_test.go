@@ -68,3 +68,17 @@ func TestClockIsNotEarlyWhereClocksDrift(t *testing.T) {
 		}
 	}
 }
+
+func TestAFarRedisIsAskedForThePermitEarlier(t *testing.T) {
+	t.Parallel()
+	l := line{clock: newClock(time.Unix(1000, 0))}
+	p := &Pacer{cfg: Config{}.withDefaults(), clock: l.clock}
+	l.reply(0, 2*ms, 4*ms)
+	assert.Equal(t, 2*ms+2*6*ms, p.permitAhead(), "twice as long as an answer takes")
+	l.reply(time.Second, 50*us, 50*us)
+	assert.InDelta(t, 2*ms, p.permitAhead(), float64(300*us))
+
+	*l.clock = clock{base: l.clock.base}
+	l.reply(0, time.Second, time.Second)
+	assert.Equal(t, p.cfg.Lead/2, p.permitAhead(), "it is in hand no earlier than that")
+}

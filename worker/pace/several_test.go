@@ -32,7 +32,10 @@ func slotsOf(jobs []handed) (list []time.Duration) {
 	return list
 }
 
-const ms = time.Millisecond
+const (
+	ms = time.Millisecond
+	us = time.Microsecond
+)
 
 func TestOneAnswerHandsOutAllSlotsWithinTheLead(t *testing.T) {
 	t.Parallel()
