@@ -22,7 +22,7 @@ lint: $(LINTER) ## check style, and which package may import which
 	$(LINTER) run ./...
 
 # RUN=Drain measures one scenario of worker/bench; SMALL=1 does a twentieth of the work and writes no file.
-bench: redis ## measure a fleet beside bare asynq on a real Redis (about 12 minutes), and write worker/bench/RESULTS.md
+bench: redis ## measure a fleet beside bare asynq on a real Redis (about 15 minutes), and write worker/bench/RESULTS.md
 	go -C worker/bench test -run '^$$' -bench '$(or $(RUN),.)' -benchtime 1x -timeout 30m . -args -out RESULTS.md $(if $(SMALL),-small)
 
 bench-calls: redis ## measure single calls: messages, jobs, the gateway, what monitoring asks
