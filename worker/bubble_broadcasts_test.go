@@ -66,7 +66,7 @@ func TestTwoBroadcastsShareThreeToOne(t *testing.T) {
 		assert.InDelta(t, 3*light, heavy, 3, "%d and %d", heavy, light)
 		assert.GreaterOrEqual(t, float64(heavy+light), 0.99*4*200, "%d and %d", heavy, light)
 		for i, gap := range b.gaps("") {
-			require.InDelta(t, 250*time.Millisecond*1000/995, gap, tick, "gap %d", i)
+			require.InDelta(t, 250*time.Millisecond*1000/995, gap, float64(20*time.Microsecond), "gap %d", i)
 		}
 		b.work(250*time.Second, config(4))
 		require.Len(t, b.sent.all(), 1600, "when one has ended the other one has it all")

@@ -22,7 +22,7 @@ import (
 )
 
 // tick is how exact a worker's clock is in virtual time, in ns: it goes by Redis's, which counts microseconds.
-const tick = float64(20 * time.Microsecond)
+const tick = float64(time.Microsecond)
 
 // bubble is a queue in virtual time, with a recorder in place of the platform.
 type bubble struct {
@@ -107,7 +107,7 @@ func TestAnHourOfPacing(t *testing.T) {
 		b.work(time.Hour+time.Second, config(0.1))
 		require.Len(t, b.sent.all(), 359, "an hour at 0.1/s, half a percent less")
 		for i, gap := range b.gaps("") {
-			require.InDelta(t, 10*time.Second*1000/995, gap, tick, "gap %d", i)
+			require.InDelta(t, 10*time.Second*1000/995, gap, float64(20*time.Microsecond), "gap %d", i)
 		}
 	})
 }

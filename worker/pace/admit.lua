@@ -17,8 +17,8 @@
 -- ARGV[9] class of the job
 -- ARGV[10] token of the hand
 --
--- Returns {now, 'slot', slot, number}  the slot, in us, is taken, and the recipient claimed; number: as charge_rates gave it, 0 for the slot
---                              that the job has
+-- Returns {now, 'slot', slot, number}  the slot, in us, is taken, and the recipient claimed; number: as charge_rates gave it, 0 for
+--                              the slot that the job has
 --         {now, 'head', 0}     to the head of its line: it has been there before
 --         {now, 'tail', 0}     to the end of its line: others were first
 --         {now, 'park', 0}     behind another job for the same recipient

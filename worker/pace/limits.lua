@@ -247,7 +247,8 @@ local function charge_rest(prefix, page, v, slot, now, id)
   note_send(prefix, page, v.own, now, id)
 end
 
--- taken_since is how many slots of a page were taken since one with a number, as charge_rates gave it; math.huge where that is not known.
+-- taken_since is how many slots of a page were taken since one with a number, as charge_rates gave it; math.huge where that is not
+-- known.
 local function taken_since(v, slot, number)
   local span = math.floor(slot / 1e7)
   if number == 0 or v.span < span or v.span > span + 1 then
@@ -310,8 +311,8 @@ local function adapt_on_settle(prefix, page, id, ok, usage_page, usage_app, now)
   end
 end
 
--- adapt_on_pause makes a probe the first thing after a pause. Lines that were left alone until an earlier
--- probe is back wait for the pause in its place.
+-- adapt_on_pause makes a probe the first thing after a pause. Lines that were left alone until an earlier probe is back wait for the
+-- pause in its place.
 local function adapt_on_pause(prefix, scope, now)
   local a = read_adapt(redis.call('GET', prefix .. 'adapt:' .. scope))
   if probing(a, now) then

@@ -222,9 +222,9 @@ local function seldom()
   end
 
   -- stays_home brings a job back from a side line whose broadcast does not send any more.
-  local function stays_home(line, side, id, msg)
-    local home = side and home_of(line, id, msg)
-    if not home or not rests(home) then
+  local function stays_home(line, id, msg)
+    local home = home_of(line, id, msg)
+    if not rests(home) then
       return false
     end
     enter(home, id, 0, now)
@@ -298,8 +298,8 @@ local function seldom()
     return true, true
   end
 
-  -- stands is true if a line's page does not send now, and says when the line is worth a look again. Where the whole app stands still it
-  -- returns how long that lasts.
+  -- stands is true if a line's page does not send now, and says when the line is worth a look again. Where the whole app stands still
+  -- it returns how long that lasts.
   local function stands(q, v)
     if v.app_paused then
       return true, time_left(KEYS[8])
@@ -458,7 +458,7 @@ local function pick(q, v, turn)
       return nil
     end
     job.msg = redis.call('HGET', ARGV[2] .. job.id, 'msg')
-    if not job.msg or side and seldom().stays_home(line, side, job.id, job.msg) then
+    if not job.msg or side and seldom().stays_home(line, job.id, job.msg) then
       redis.call('ZREM', q.group, job.id)
     elseif not claims(q, job) then
       seldom().park(q.group, ARGV[4], line, q.page, job.recipient, job.id, score)

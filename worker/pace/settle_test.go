@@ -56,6 +56,18 @@ func TestSettlingTwiceEndsAJobOnce(t *testing.T) {
 	}
 }
 
+// takeLineless takes a job that came from no line, whose id names the recipient of another one, and gives it a place. It returns the id.
+func (d *desk) takeLineless(other string, r producer.Route) string {
+	d.t.Helper()
+	id := "lineless" + other[len("lineless"):]
+	_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
+		asynq.Queue(producer.DefaultQueue), asynq.TaskID(id))
+	require.NoError(d.t, err)
+	require.Equal(d.t, "task", d.ask().verb)
+	d.taken[id].Place(r)
+	return id
+}
+
 // TestAnEndFreesOnlyWhatItsJobHas ends a job that came from no line and never got its recipient's claim, although its id and its job
 // name the recipient.
 func TestAnEndFreesOnlyWhatItsJobHas(t *testing.T) {
@@ -65,12 +77,7 @@ func TestAnEndFreesOnlyWhatItsJobHas(t *testing.T) {
 		d := newDesk(t, addr, Config{}, fast, nil)
 		first, r := d.enqueue("1", "7", "first"), d.routeOf("1", "7")
 		d.takeJob(first)
-		lineless := "lineless" + first[len("lineless"):]
-		_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
-			asynq.Queue(producer.DefaultQueue), asynq.TaskID(lineless))
-		require.NoError(t, err)
-		require.Equal(t, "task", d.ask().verb)
-		d.taken[lineless].Place(r)
+		lineless := d.takeLineless(first, r)
 		d.settleAs(lineless, r, endAs(producer.Expired))
 		assert.Equal(t, first, d.rdb.HGet(ctx, d.keys.Busy(), "1:"+r.Recipient).Val())
 		d.done(first, r)
@@ -108,16 +115,12 @@ func TestAJobThatStepsAsideInTheCallThatEndsTheOneBeforeItGoesNext(t *testing.T)
 				d := newDesk(t, addr, Config{}, fast, nil)
 				first, r := d.enqueue("1", "7", "first"), d.routeOf("1", "7")
 				d.takeJob(first)
-				lineless := "lineless" + first[len("lineless"):]
-				_, err := asynq.NewClientFromRedisClient(d.rdb).Enqueue(asynq.NewTask("other", nil),
-					asynq.Queue(producer.DefaultQueue), asynq.TaskID(lineless))
-				require.NoError(t, err)
-				require.Equal(t, "task", d.ask().verb)
-				d.taken[lineless].Place(r)
+				lineless := d.takeLineless(first, r)
 				all := make([]settling, 2)
 				for i, s := range []Settlement{endAs(producer.Failed), {Where: park}} {
 					id := []string{first, lineless}[i]
 					s.Outcome.JobID, s.Outcome.PageID, s.Recipient = id, "1", r.Recipient
+					var err error
 					all[order[i]], err = d.settling(d.taken[id], s)
 					require.NoError(t, err)
 				}

@@ -46,7 +46,8 @@ local ready = now + ARGV[12]
 -- A line that waits for others of its lane is due later than they by some us, less than this.
 local WAITED = 1000
 
--- know_dues makes known when lines are due, false for one that is not: where a time up to slot, or with all any time, is not known yet.
+-- know_dues makes known when lines are due, false for one that is not: where a time up to slot, or with all any time, is not known
+-- yet.
 local function know_dues(names, slot, all)
   if slot <= known and not all or known == math.huge then
     return

@@ -1,14 +1,11 @@
 package alarm
 
 import (
-	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
@@ -28,36 +25,6 @@ func TestSleepsLongEnough(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// The system's timer must do the whole of it, or Go's does the rest and is late.
-func TestTheKernelSleeps(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has such timers")
-	}
-	for range 20 {
-		begin := time.Now()
-		sleep(3 * time.Millisecond)
-		assert.GreaterOrEqual(t, time.Since(begin), 3*time.Millisecond)
-	}
-}
-
-func TestTimersAreUsedAgain(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has such timers")
-	}
-	open := func() int {
-		files, err := os.ReadDir("/proc/self/fd")
-		require.NoError(t, err)
-		return len(files)
-	}
-	sleep(1)
-	before := open()
-	for range 200 {
-		sleep(1)
-	}
-	assert.Less(t, open(), before+100)
 }
 
 // BenchmarkSleep compares by how much a sleep of 0.5 to 2 ms is longer.
