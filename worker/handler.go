@@ -40,6 +40,7 @@ type handler struct {
 
 // ProcessTask runs a job from hand-out to its settlement. asynq is told nothing but that the run is over.
 func (h *handler) ProcessTask(ctx context.Context, _ *asynq.Task) error {
+	growStack()
 	id, _ := asynq.GetTaskID(ctx)
 	hand := h.pacer.Begin(id)
 	if hand == nil {
