@@ -125,8 +125,11 @@ func (res *Response) fill(members map[string]json.RawMessage) {
 	}
 }
 
-// textOf reads a string, or a number as it is written.
+// textOf reads a string, or a number as it is written; empty for none.
 func textOf(value json.RawMessage) string {
+	if value == nil {
+		return ""
+	}
 	var text string
 	if json.Unmarshal(value, &text) == nil {
 		return text

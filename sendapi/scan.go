@@ -37,6 +37,9 @@ func wellFormed(data []byte) string {
 	return ""
 }
 
+// fewMembers is how many members most objects of a request have at most.
+const fewMembers = 4
+
 // split returns the members of a well-formed JSON object in their order, and the first name that
 // occurs twice, if any. ok is false when data is another kind of value.
 func split(data []byte) (members []member, duplicate string, ok bool) {
@@ -44,6 +47,7 @@ func split(data []byte) (members []member, duplicate string, ok bool) {
 	if i >= len(data) || data[i] != '{' {
 		return nil, "", false
 	}
+	members = make([]member, 0, fewMembers)
 	for i = space(data, i+1); data[i] != '}'; {
 		keyEnd := stringEnd(data, i)
 		key := unquote(data[i:keyEnd])

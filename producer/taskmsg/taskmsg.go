@@ -149,13 +149,13 @@ type Edit struct {
 
 // With returns the task, encoded, with some fields changed. It keeps the fields that it does not know.
 func (m *Message) With(edits ...Edit) string {
-	changed := map[Field]bool{}
+	var changed [last + 1]bool
 	for _, e := range edits {
 		changed[e.Field] = true
 	}
 	out := make([]byte, 0, len(m.raw)+64)
 	_ = m.each(func(f Field, field []byte) { // Read said if it ends early
-		if !changed[f] {
+		if f < 0 || f > last || !changed[f] {
 			out = append(out, field...)
 		}
 	})
