@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -179,10 +181,20 @@ func (f *fleet) run(processes int, work iter.Seq[producer.Job], n int, limit tim
 	require.NoError(f.t, f.inspector.PauseQueue(producer.DefaultQueue))
 	f.enqueue(work)
 	f.start(processes)
+	defer collectNothing()()
 	before := f.usage()
 	require.NoError(f.t, f.inspector.UnpauseQueue(producer.DefaultQueue))
 	f.await(n, limit)
 	return f.sandbox.Accepted(), f.usage().since(before)
+}
+
+// collectNothing lets this process, which is the receiver, collect no garbage until the returned function is called, or it has very
+// much: a collection holds up what arrives by tens of milliseconds, and what one second brought counts for the next.
+func collectNothing() (undo func()) {
+	const much = 4 << 30
+	runtime.GC()
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(much)
+	return func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }
 }
 
 // await returns when the sandbox has answered n calls, or after limit; done is whether it has.
