@@ -54,14 +54,16 @@ func (p *departure) wait() error {
 	if !p.begun.Load() {
 		return nil
 	}
-	timer := time.NewTimer(noteTimeout)
-	defer timer.Stop()
+	var over <-chan time.Time
 	var errs []error
 	for n := int32(0); n < max(1, min(p.writes.Load(), mostWrites)); n++ { // an answer may come before all is said to be written
+		if over == nil && len(p.noted) == 0 { // there is seldom anything to wait for
+			over = time.After(noteTimeout)
+		}
 		select {
 		case err := <-p.noted:
 			errs = append(errs, err)
-		case <-timer.C:
+		case <-over:
 			return context.DeadlineExceeded
 		}
 	}
