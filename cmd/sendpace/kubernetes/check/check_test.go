@@ -173,6 +173,14 @@ func TestWhatSelectsPodsFindsThem(t *testing.T) {
 	hpa := at[*autoscalingv2.HorizontalPodAutoscaler](t, all, "HorizontalPodAutoscaler worker").Spec
 	assert.Equal(t, "Deployment worker", hpa.ScaleTargetRef.Kind+" "+hpa.ScaleTargetRef.Name)
 	assert.Nil(t, at[*appsv1.Deployment](t, all, "Deployment worker").Spec.Replicas, "the autoscaler's to choose")
+	for _, m := range hpa.Metrics {
+		if m.External != nil {
+			assert.Equal(t, "sendpace_queue_jobs", m.External.Metric.Name)
+			assert.Equal(t, map[string]string{"state": "active"}, m.External.Metric.Selector.MatchLabels)
+			assert.Positive(t, m.External.Target.AverageValue.CmpInt64(0))
+			assert.Negative(t, m.External.Target.AverageValue.CmpInt64(125), "one page gets half of a worker's 250 places at most")
+		}
+	}
 	for _, rule := range at[*networkingv1.NetworkPolicy](t, all, "NetworkPolicy sendpace").Spec.Ingress {
 		assert.Contains(t, ports(gateway), rule.Ports[0].Port.StrVal)
 	}
