@@ -116,7 +116,11 @@ func (p *Producer) followAll(ctx context.Context, sp *spread, f Follow, handle f
 		if over(inner) { // the handler of another shard has refused
 			return context.Cause(inner)
 		}
-		return handle(ctx, r) // which may finish when there are other shards
+		err := handle(ctx, r) // which may finish when there are other shards
+		if err != nil {
+			stop(err) // before another shard's turn
+		}
+		return err
 	}
 	var wg sync.WaitGroup
 	for _, s := range sp.shards {
