@@ -127,10 +127,13 @@ func Mini(t testing.TB) string {
 	return m.Addr()
 }
 
+// patience is how long a client waits for a Redis, above all a miniredis, that a busy machine makes slow.
+const patience = 30 * time.Second
+
 // Client returns a client of the server at addr that is closed when the test ends.
 func Client(t testing.TB, addr string) redis.UniversalClient {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	rdb := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: patience, WriteTimeout: patience})
 	t.Cleanup(func() { _ = rdb.Close() })
 	return rdb
 }
