@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -45,8 +46,9 @@ func outage(err error, cfg *config.Config) error {
 	var said *hinted
 	var network net.Error
 	var op *net.OpError
+	var file *fs.PathError // its cause, such as a full disk under stdout, passes for an error of the network
 	switch {
-	case err == nil, errors.As(err, &said), errors.As(err, &op) && op.Op == "listen":
+	case err == nil, errors.As(err, &said), errors.As(err, &op) && op.Op == "listen", errors.As(err, &file):
 		return err
 	case !errors.As(err, &network) && !errors.Is(err, io.EOF):
 		return err

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -187,6 +189,7 @@ func TestOutage(t *testing.T) {
 	assert.Equal(t, again, hintOf(fmt.Errorf("enqueue: %w", io.EOF)))
 	assert.Equal(t, "go on", hintOf(failure("go on", "%w", io.EOF)), "the command knows better")
 	assert.Empty(t, hintOf(&net.OpError{Op: "listen", Err: errors.New("in use")}))
+	assert.Empty(t, hintOf(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}))
 	assert.Empty(t, hintOf(errors.New("something else")))
 	assert.NoError(t, outage(nil, cfg))
 }
