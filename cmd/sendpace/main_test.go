@@ -159,6 +159,7 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"sandbox --drop 2 --fail -1":        "--fail must be 0 to 1; --drop must be 0 to 1",
 		"sandbox --window-length 0":         "--window-length must be above 0",
 		"enqueue":                           "--file is missing\n  sendpace enqueue --file jobs.ndjson, or --file - ",
+		"enqueue jobs.ndjson":               "enqueue takes no argument, but got \"jobs.ndjson\"\n  sendpace enqueue --file jobs.ndjson\n",
 		"page release":                      "page release takes one page id, but got 0 arguments\n  sendpace page release 1001\n",
 		"page release 1 2":                  "page release takes one page id, but got 2 arguments\n",
 		"page release 9 --config " + config: "page 9 is not configured\n  sendpace config check lists the pages\n",
