@@ -36,6 +36,9 @@ func (a *app) broadcastStartCommand() *cobra.Command {
 			"    --at 2026-12-01T09:00:00Z --finish-by 2026-12-03T20:00:00Z --yes",
 		Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("test-limit") && o.test == 0 {
+				return misuse("such as --test 2 --test-limit 10", "--test is missing")
+			}
 			spec, err := o.spec(args[0])
 			if err != nil {
 				return err

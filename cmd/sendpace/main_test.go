@@ -212,6 +212,7 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"broadcast start x":                   "--page is missing\n  sendpace broadcast start NAME --page 1001 --audience ",
 		"broadcast start x --page 1":          "--audience is missing\n",
 		"broadcast start x --page 1 --audience a.csv":                                              "--template is missing\n",
+		"broadcast start x --page 1 --audience a.csv --template t --test-limit 5":                  "--test is missing\n  such as --test 2 ",
 		"broadcast start x --page 1 --audience a.csv --template t --window 09:00-20:00":            "--zone is missing\n  such as --window ",
 		"broadcast start x --page 1 --audience a.csv --template t --zone UTC":                      "--window is missing\n",
 		"broadcast start x --page 1 --audience a.csv --template t --window 9 --zone UTC":           "window \"9\": write it as ",
