@@ -190,6 +190,7 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"dead replay --expires -1h":           "--expires must be above 0\n",
 		"dead show":                           "dead show takes one job id, but got 0 arguments\n  sendpace dead show ID\n",
 		"job":                                 "a command is missing\n  sendpace job cancel|resend|retry|show\n",
+		"job resend --failed --code x":        "invalid argument \"x\" for \"--code\" flag: invalid syntax\n  see sendpace job resend --help\n",
 		"job retry":                           "job retry takes one job id, but got 0 arguments\n  sendpace job retry ID\n",
 		"job retry x --expires -1h":           "--expires must be above 0\n",
 		"job show":                            "job show takes one job id, but got 0 arguments\n  sendpace job show ID\n",
