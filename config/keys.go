@@ -83,7 +83,7 @@ var fields = []field[Config]{
 	key("redis.tls_key_file", func(c *Config) *string { return &c.Redis.TLSKeyFile }, orNone(fileName)),
 	key("redis.tls_server_name", func(c *Config) *string { return &c.Redis.TLSServerName }, hostOrNone),
 	key("redis.tls_insecure", func(c *Config) *bool { return &c.Redis.TLSInsecure }, yesOrNo),
-	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, baseURL),
+	key("graph.base_url", func(c *Config) *string { return &c.Graph.BaseURL }, graphURL),
 	key("graph.version", func(c *Config) *string { return &c.Graph.Version }, version),
 	key("graph.batch", func(c *Config) *int { return &c.Graph.Batch }, between(1, 50)),
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),

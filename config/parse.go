@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -142,6 +143,15 @@ func baseURL(raw any) (string, string) {
 		return "", "must be a web address without query or password, such as https://graph.facebook.com"
 	}
 	return strings.TrimRight(u.String(), "/"), ""
+}
+
+// graphURL is a baseURL in front of graph.version.
+func graphURL(raw any) (string, string) {
+	s, problem := baseURL(raw)
+	if problem == "" && graphVersion.MatchString(path.Base(s)) {
+		return "", "must end before the version, which is graph.version; such as https://graph.facebook.com"
+	}
+	return s, problem
 }
 
 func baseURLOrNone(raw any) (string, string) {

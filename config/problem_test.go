@@ -86,6 +86,7 @@ var sayings = map[string]string{
 	"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",
 	"graph: {base_url: 'https://u:p@graph'}": "graph.base_url: must be a web address without query or password",
 	"graph: {base_url: 'ftp://graph'}":       "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'https://graph.facebook.com/v26.0/'}": "graph.base_url: must end before the version, which is graph.version",
 	"graph: {version: 26}":                   "graph.version: must be a Graph API version, such as v26.0",
 	"log: {format: text}":                    "log.format: must be one of json, console, auto",
 	"monitor: {addr: '8080'}":                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
