@@ -89,7 +89,7 @@ var fields = []field[Config]{
 	key("defaults.rate", func(c *Config) *float64 { return &c.Defaults.Rate }, rate),
 	key("defaults.bulk_rate", func(c *Config) *float64 { return &c.Defaults.BulkRate }, rate),
 	key("defaults.media_rate", func(c *Config) *float64 { return &c.Defaults.MediaRate }, rate),
-	key("defaults.replies_per_hour", func(c *Config) *float64 { return &c.Defaults.RepliesPerHour }, rate),
+	key("defaults.replies_per_hour", func(c *Config) *float64 { return &c.Defaults.RepliesPerHour }, hourly),
 	key("defaults.thread_interval", func(c *Config) *time.Duration { return &c.Defaults.ThreadInterval }, threadInterval),
 	key("defaults.daily_budget", func(c *Config) *int { return &c.Defaults.DailyBudget }, between(0, maxBudget)),
 	key("app.daily_budget", func(c *Config) *int { return &c.App.DailyBudget }, between(0, maxBudget)),
@@ -143,7 +143,7 @@ var pageFields = []field[pageEntry]{
 	key("rate", func(p *pageEntry) *float64 { return &p.page.Rates.Rate }, rate),
 	key("bulk_rate", func(p *pageEntry) *float64 { return &p.page.Rates.BulkRate }, rate),
 	key("media_rate", func(p *pageEntry) *float64 { return &p.page.Rates.MediaRate }, rate),
-	key("replies_per_hour", func(p *pageEntry) *float64 { return &p.page.Rates.RepliesPerHour }, rate),
+	key("replies_per_hour", func(p *pageEntry) *float64 { return &p.page.Rates.RepliesPerHour }, hourly),
 	key("thread_interval", func(p *pageEntry) *time.Duration { return &p.page.Rates.ThreadInterval }, threadInterval),
 	key("daily_budget", func(p *pageEntry) *int { return &p.page.Rates.DailyBudget }, between(1, maxBudget)),
 }

@@ -52,10 +52,14 @@ func number(raw any) (float64, bool) {
 	return 0, false
 }
 
-func rate(raw any) (float64, string) {
+func rate(raw any) (float64, string) { return above0(raw, "sends a second, such as 30 or 0.5") }
+
+func hourly(raw any) (float64, string) { return above0(raw, "replies an hour, such as 750") }
+
+func above0(raw any, unit string) (float64, string) {
 	f, ok := number(raw)
 	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || f <= 0 {
-		return 0, "must be a number above 0: sends a second, such as 30 or 0.5"
+		return 0, "must be a number above 0: " + unit
 	}
 	return f, ""
 }
