@@ -104,7 +104,7 @@ func (j Job) checkPolicy(ps *problems) {
 		ps.add("on_unknown", "must be %q or %q, or left out", Resend, NeverResend)
 	}
 	if j.Retention < 0 || time.Duration(j.Retention) > maxRetention {
-		ps.add("retention", "must be from 0 to %v", maxRetention)
+		ps.add("retention", "must be from 0 to %dh", maxRetention/time.Hour)
 	}
 }
 

@@ -106,7 +106,13 @@ func TestParseJobRefusesWhatIsNoJob(t *testing.T) {
 		`[]`:                       "object",
 		`{"page_id":"1","paeg":1}`: "paeg",
 		`{"send_at":"tomorrow"}`:   "2026-12-01T09:00:00Z",
-		`{"retention":"1 day"}`:    "36h",
+		`{"retention":"1 day"}`:    `retention: "1 day" is not a duration; it looks like 36h`,
+		`{"retention":5}`:          "retention: number where a string such as 36h is expected",
+		`{"send_at":5}`:            "send_at, expires_at: a time looks like",
+		`{"meta":"x"}`:             "meta: string where an object is expected",
+		`{"requests":{}}`:          "requests: object where an array is expected",
+		`{"max_attempts":"3"}`:     "max_attempts: string where a whole number is expected",
+		`{"key":3}`:                "key: number where a string is expected",
 		`{"key":"` + strings.Repeat("k", producer.MaxJobBytes) + `"}`: "the limit is 262144",
 	}
 	for body, says := range rows {
