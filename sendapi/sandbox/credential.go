@@ -63,7 +63,8 @@ func (c *credentials) check(pageID, given string) refusal {
 	case known && given == want || !known && t.open:
 		return refusal{}
 	case !known && pageID != "me":
-		return refusal{codes: codes{100, 33}, why: "there is no such page"}
+		return refusal{codes: codes{100, 33}, why: "Unsupported post request. Object with ID '" + pageID + "' does not exist, cannot be loaded due to " +
+			"missing permissions, or does not support this operation"}
 	}
 	return refusal{codes: codes{190, 0}, why: "the access token is invalid"}
 }
