@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return errors.Join(outage(explained(ctx, rdb, run(ctx, rdb)), cfg), closeRedis())
+	return errors.Join(outage(unwritable(ctx, rdb, explained(ctx, rdb, run(ctx, rdb))), cfg), closeRedis())
 }
 
 // outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.
@@ -58,6 +59,27 @@ func outage(err error, cfg *config.Config) error {
 		return err
 	}
 	return failure("type it again once Redis at "+address.String()+" answers", "Redis went away: %w", err)
+}
+
+// unwritable says what to do about a Redis that answers but takes nothing, unless the command has said it.
+func unwritable(ctx context.Context, rdb redis.UniversalClient, err error) error {
+	var said *hinted
+	switch {
+	case errors.As(err, &said):
+	case redis.IsReadOnlyError(err):
+		return failure("this Redis is a replica: name its master in redis.url, or its Sentinels", "%w", err)
+	case redis.IsOOMError(err), redis.IsExecAbortError(err) && full(ctx, rdb): // a transaction does not tell what stopped it
+		return failure("the memory of Redis is full: raise its maxmemory", "%w", err)
+	}
+	return err
+}
+
+// full tells whether Redis has used all the memory that it may. It does not if it does not say.
+func full(ctx context.Context, rdb redis.UniversalClient) bool {
+	info, err := rdb.InfoMap(ctx, "memory").Result()
+	used, _ := strconv.ParseUint(info["Memory"]["used_memory"], 10, 64)
+	limit, _ := strconv.ParseUint(info["Memory"]["maxmemory"], 10, 64)
+	return err == nil && limit > 0 && used > limit
 }
 
 // withProducer runs a command that works on jobs.

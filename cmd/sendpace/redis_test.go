@@ -172,6 +172,21 @@ func TestCtrlCWhileRedisIsSilent(t *testing.T) {
 	assert.Equal(t, "sendpace: interrupted; nothing was done\n", p.err.String())
 }
 
+func TestARedisThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	for hint, tt := range map[string]struct{ args, command []string }{
+		"the memory of Redis is full: raise its maxmemory": {[]string{"--maxmemory", "100kb"}, []string{"status"}},
+		"this Redis is a replica: name its master in redis.url, or its Sentinels": {
+			[]string{"--replicaof", "127.0.0.1 1"}, []string{"page", "pause", "1001", "--for", "1m"},
+		},
+	} {
+		addr := redistest.ServerAt(t, redistest.FreeAddr(t), tt.args...)
+		got := sendpace("", []string{"SENDPACE_REDIS_URL=redis://" + addr}, tt.command...)
+		assert.Equal(t, 1, got.code, tt.command)
+		assert.Contains(t, got.err, "\n  "+hint+"\n")
+	}
+}
+
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	cfg, _, err := config.Load(config.Source{})
