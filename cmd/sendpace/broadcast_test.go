@@ -85,7 +85,7 @@ func TestBroadcastFromStartToReport(t *testing.T) {
 	assert.NotContains(t, string(page), "private words")
 	assert.Equal(t, 0, w.stop())
 	assert.NotContains(t, w.err.String(), "private words")
-	assert.Regexp(t, `(?m)^sale +1001 .* done +40 +40 +0 +0$`, broadcastCommand(env, "list").out)
+	assert.Regexp(t, `(?m)^sale +1001 .* done +40 +40 +0 +0 +0$`, broadcastCommand(env, "list").out)
 }
 
 // waitForBroadcast returns the status once it is of that state.
@@ -192,7 +192,7 @@ func TestBroadcastPauseResumeCancel(t *testing.T) {
 	assert.Regexp(t, `(?m)^state +paused\nwhy +a typo\npeople +30\nsent +0\n`, broadcastCommand(env, "status", "sale").out)
 	assert.Equal(t, ran{0, "sale: running\n", ""}, broadcastCommand(env, "resume", "sale"))
 	assert.Equal(t, ran{0, "30 cancelled, 0 in hand were asked not to be sent\n", ""}, broadcastCommand(env, "cancel", "sale", "--yes"))
-	assert.Regexp(t, `(?m)^sale +1001 .* cancelled +30 +0 +0 +0$`, broadcastCommand(env, "list").out)
+	assert.Regexp(t, `(?m)^sale +1001 .* cancelled +30 +0 +0 +30 +0$`, broadcastCommand(env, "list").out)
 	got := broadcastCommand(env, "resume", "sale")
 	assert.Equal(t, "sendpace: broadcast sale: it has come to its end before\n", got.err)
 	for _, command := range []string{"status", "report", "pause", "resume"} {
