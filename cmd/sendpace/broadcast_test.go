@@ -157,7 +157,7 @@ func TestBroadcastsThatCannotStart(t *testing.T) {
 	got := broadcastCommand(env, "start", append(broadcastFiles(t, bad), "sale", "--yes")...)
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.out, "row 3: first_name: empty, and it has no default\nrow 4: recipient: must be a PSID")
-	assert.Equal(t, "sendpace: 2 rows have problems\n  correct the rows, or leave them out with --skip-bad; nothing was stored\n", got.err)
+	assert.Equal(t, "sendpace: there are problems in 2 rows\n  correct the rows, or leave them out with --skip-bad; nothing was stored\n", got.err)
 	for people, want := range map[string]string{
 		"recipient,name\n1,Ann\n":         "broadcast: audience: the template has {{.first_name}}, but there is no column first_name; ",
 		"id,first_name\n1,Ann\n":          "broadcast: audience: there is no column recipient (or psid); the columns are \"id, first_name\"",
