@@ -167,8 +167,12 @@ func TestWarnings(t *testing.T) {
 			[]string{"defaults.rate: above 40 a second the page's inbox stops showing new messages"},
 		},
 		{
-			"one page alone", "pages: [{id: 1, access_token: t}, {id: 2, access_token: t, rate: 300}]", nil,
+			"one page alone", "pages: [{id: 1, access_token: t}, {id: 2, access_token: u, rate: 300}]", nil,
 			[]string{"pages[1].rate: above 40 a second the page's inbox stops showing new messages"},
+		},
+		{
+			"a token twice", "pages: [{id: 1, access_token: t}, {id: 2, access_token: t}]", nil,
+			[]string{"pages[1].access_token: is that of pages[0] too, and a page has one of its own; sendpace page check tells whose it is"},
 		},
 		{
 			"faster than the platform takes", "pages: [{id: 1, access_token: t, rate: 301}]", nil,
