@@ -106,9 +106,9 @@ func broadcastCounts(s *broadcast.Status) []namedCount {
 func (a *app) broadcastListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "Show all broadcasts, the newest first",
-		Long:    "list shows the broadcasts that go on, and those that ended within the last 90 days. Other are the\n" +
+		Use:   "list",
+		Short: "Show all broadcasts, the newest first",
+		Long: "list shows the broadcasts that go on, and those that ended within the last 90 days. Other are the\n" +
 			"people whose message expired, was cancelled, or may not have arrived.",
 		Example: "  sendpace broadcast list\n  sendpace broadcast list --json | jq -r 'select(.state == \"paused\").name'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
