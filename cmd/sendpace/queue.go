@@ -68,10 +68,18 @@ func unwritable(ctx context.Context, rdb redis.UniversalClient, err error) error
 	case errors.As(err, &said):
 	case redis.IsReadOnlyError(err):
 		return failure("this Redis is a replica: name its master in redis.url, or its Sentinels", "%w", err)
+	case isMoved(err):
+		return failure("this Redis is a part of a cluster: begin redis.url with redis-cluster in place of redis", "%w", err)
 	case redis.IsOOMError(err), redis.IsExecAbortError(err) && full(ctx, rdb): // a transaction does not tell what stopped it
 		return failure("the memory of Redis is full: raise its maxmemory", "%w", err)
 	}
 	return err
+}
+
+// isMoved is true for an error of one node of a cluster that is spoken to as if it were all.
+func isMoved(err error) bool {
+	_, moved := redis.IsMovedError(err)
+	return moved
 }
 
 // full tells whether Redis has used all the memory that it may. It does not if it does not say.

@@ -187,6 +187,28 @@ func TestARedisThatTakesNothing(t *testing.T) {
 	}
 }
 
+func TestAnotherKindOfRedisThanTheURLSays(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Server(t)
+	for url, hint := range map[string]string{
+		"redis-cluster://" + addr:                "this Redis is no cluster: begin redis.url with redis in place of redis-cluster",
+		"redis-sentinel://" + addr + "?master=m": "this is a Redis, not a Sentinel: name the Sentinels and their port, mostly 26379, or begin redis.url with redis",
+	} {
+		got := sendpace("", nil, "status", "--redis", url)
+		assert.Equal(t, 1, got.code, url)
+		assert.Contains(t, got.err, "\n  "+hint+"\n")
+	}
+	moved := 0
+	for _, node := range redistest.Cluster(t) {
+		got := sendpace("", nil, "status", "--redis", "redis://"+node.Addr)
+		if got.code != 0 { // the queue is on another one
+			moved++
+			assert.Contains(t, got.err, "\n  this Redis is a part of a cluster: begin redis.url with redis-cluster in place of redis\n")
+		}
+	}
+	assert.Positive(t, moved)
+}
+
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	cfg, _, err := config.Load(config.Source{})
