@@ -74,6 +74,7 @@ func TestChecks(t *testing.T) {
 		"no token":           {path, "", hello, 400, 190, 0, "an access token is required"},
 		"wrong token":        {path, "t2", hello, 400, 190, 0, "the access token is invalid"},
 		"me of nobody":       {"/me/messages", "t3", hello, 400, 190, 0, "the access token is invalid"},
+		"of nothing":         {"/v26.0/1003/messages", "t3", hello, 400, 190, 0, "the access token is invalid"},
 		"unknown page":       {"/v26.0/1003/messages", "t1", hello, 400, 100, 33, "Object with ID '1003' does not exist"},
 		"another edge":       {"/v26.0/1001/feed", "t1", hello, 400, 100, 33, "unsupported request"},
 		"invalid JSON":       {path, "t1", `{`, 400, 100, 0, "invalid JSON at byte 1"},
