@@ -39,7 +39,20 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return errors.Join(outage(unwritable(ctx, rdb, explained(ctx, rdb, run(ctx, rdb))), cfg), closeRedis())
+	err = cutShort(ctx, run(ctx, rdb))
+	return errors.Join(outage(unwritable(ctx, rdb, explained(ctx, rdb, err)), cfg), closeRedis())
+}
+
+// cutShort says of a command that a Ctrl-C ended just that, and what to do about it if the command knows.
+func cutShort(ctx context.Context, err error) error {
+	var said *hinted
+	switch {
+	case ctx.Err() == nil, !errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &said):
+		return failure(said.hint, "interrupted")
+	}
+	return errors.New("interrupted")
 }
 
 // outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.

@@ -172,6 +172,21 @@ func TestCtrlCWhileRedisIsSilent(t *testing.T) {
 	assert.Equal(t, "sendpace: interrupted; nothing was done\n", p.err.String())
 }
 
+func TestCtrlCInTheMiddle(t *testing.T) {
+	t.Parallel()
+	going := t.Context()
+	ended, cancel := context.WithCancel(going)
+	cancel()
+	err := errors.Join(context.Canceled, fmt.Errorf("read tasks: %w", context.Canceled))
+	require.EqualError(t, cutShort(ended, err), "interrupted")
+	var said *hinted
+	require.ErrorAs(t, cutShort(ended, failure("run it again", "cancel: %w", err)), &said)
+	assert.Equal(t, "interrupted\n  run it again", said.Error()+"\n  "+said.hint)
+	assert.Equal(t, err, cutShort(going, err), "it was not the person")
+	assert.Equal(t, io.EOF, cutShort(ended, io.EOF))
+	assert.NoError(t, cutShort(ended, nil))
+}
+
 func TestARedisThatTakesNothing(t *testing.T) {
 	t.Parallel()
 	for hint, tt := range map[string]struct{ args, command []string }{
