@@ -22,7 +22,7 @@ func (l *loader) warn(key, format string, args ...any) {
 
 func (l *loader) pages(raw any) {
 	entries, _ := raw.([]any)
-	first := map[string]int{}
+	first, tokens := map[string]int{}, map[string]int{}
 	for i, entry := range entries {
 		values, _ := entry.(map[string]any)
 		if values == nil {
@@ -36,6 +36,11 @@ func (l *loader) pages(raw any) {
 		}
 		first[page.ID] = i
 		l.cfg.Pages = append(l.cfg.Pages, page)
+		if before, dup := tokens[page.AccessToken.Reveal()]; dup && !page.AccessToken.IsZero() {
+			l.warn(prefix+".access_token", "is that of pages[%d] too, and a page has one of its own; sendpace page check tells whose it is", before)
+		} else {
+			tokens[page.AccessToken.Reveal()] = i
+		}
 		l.warnRates(prefix, page.Rates)
 	}
 }

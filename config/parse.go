@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,10 +52,14 @@ func number(raw any) (float64, bool) {
 	return 0, false
 }
 
-func rate(raw any) (float64, string) {
+func rate(raw any) (float64, string) { return above0(raw, "sends a second, such as 30 or 0.5") }
+
+func hourly(raw any) (float64, string) { return above0(raw, "replies an hour, such as 750") }
+
+func above0(raw any, unit string) (float64, string) {
 	f, ok := number(raw)
 	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || f <= 0 {
-		return 0, "must be a number above 0: sends a second, such as 30 or 0.5"
+		return 0, "must be a number above 0: " + unit
 	}
 	return f, ""
 }
@@ -142,6 +147,15 @@ func baseURL(raw any) (string, string) {
 		return "", "must be a web address without query or password, such as https://graph.facebook.com"
 	}
 	return strings.TrimRight(u.String(), "/"), ""
+}
+
+// graphURL is a baseURL in front of graph.version.
+func graphURL(raw any) (string, string) {
+	s, problem := baseURL(raw)
+	if problem == "" && graphVersion.MatchString(path.Base(s)) {
+		return "", "must end before the version, which is graph.version; such as https://graph.facebook.com"
+	}
+	return s, problem
 }
 
 func baseURLOrNone(raw any) (string, string) {

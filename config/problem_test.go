@@ -66,6 +66,7 @@ var sayings = map[string]string{
 	"pages: [{id: 1, access_token: a}, {id: '1', access_token: b}]": "pages[1].id: is the same as that of pages[0]; " +
 		"make one entry of the two",
 	// worker
+	"defaults: {replies_per_hour: 0}": "defaults.replies_per_hour: must be a number above 0: replies an hour, such as 750",
 	"worker: {concurrency: 0}":        "worker.concurrency: must be a whole number from 1 to 10000",
 	"worker: {concurrency: 2.5}":      "worker.concurrency: must be a whole number from 1 to 10000",
 	"worker: {max_attempts: 1000}":    "worker.max_attempts: must be a whole number from 1 to 100",
@@ -82,22 +83,23 @@ var sayings = map[string]string{
 	"worker: {suppress_for: 2161h}":   "worker.suppress_for: must be a time with its unit, from 0s to 2160h, such as 15s",
 	"worker: {suppress_for: 5}":       "worker.suppress_for: must be a time with its unit",
 	// the rest
-	"outcomes: {max: 10}":                    "outcomes.max: must be a whole number from 1000 to 100000000",
-	"graph: {base_url: graph.facebook.com}":  "graph.base_url: must be a web address without query or password",
-	"graph: {base_url: 'https://u:p@graph'}": "graph.base_url: must be a web address without query or password",
-	"graph: {base_url: 'ftp://graph'}":       "graph.base_url: must be a web address without query or password",
-	"graph: {version: 26}":                   "graph.version: must be a Graph API version, such as v26.0",
-	"log: {format: text}":                    "log.format: must be one of json, console, auto",
-	"monitor: {addr: '8080'}":                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
-	"monitor: {addr: 'localhost:http'}":      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
-	"gateway: {addr: ':x'}":                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
-	"gateway: {api_keys: 7}":                 "gateway.api_keys: must be a list of keys of 16 characters or more",
-	"gateway: {api_keys: [short]}":           "gateway.api_keys: must be a list of keys of 16 characters or more",
-	"gateway: {api_keys: ['${NO_SUCH}']}":    "gateway.api_keys[0]: the variable NO_SUCH is not set",
-	"gateway: {rate: 0.5}":                   "gateway.rate: must be a whole number from 0 to 1000000",
-	"gateway: {max_body: 10}":                "gateway.max_body: must be a whole number from 1024 to 67108864",
-	"gateway: {max_waiting: -1}":             "gateway.max_waiting: must be a whole number from 0 to 1000000000",
-	"redis: {url: 'http://x'}":               "redis.url: must begin with redis://, rediss://",
+	"outcomes: {max: 10}":                                    "outcomes.max: must be a whole number from 1000 to 100000000",
+	"graph: {base_url: graph.facebook.com}":                  "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'https://u:p@graph'}":                 "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'ftp://graph'}":                       "graph.base_url: must be a web address without query or password",
+	"graph: {base_url: 'https://graph.facebook.com/v26.0/'}": "graph.base_url: must end before the version, which is graph.version",
+	"graph: {version: 26}":                                   "graph.version: must be a Graph API version, such as v26.0",
+	"log: {format: text}":                                    "log.format: must be one of json, console, auto",
+	"monitor: {addr: '8080'}":                                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"monitor: {addr: 'localhost:http'}":                      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {addr: ':x'}":                                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
+	"gateway: {api_keys: 7}":                                 "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: [short]}":                           "gateway.api_keys: must be a list of keys of 16 characters or more",
+	"gateway: {api_keys: ['${NO_SUCH}']}":                    "gateway.api_keys[0]: the variable NO_SUCH is not set",
+	"gateway: {rate: 0.5}":                                   "gateway.rate: must be a whole number from 0 to 1000000",
+	"gateway: {max_body: 10}":                                "gateway.max_body: must be a whole number from 1024 to 67108864",
+	"gateway: {max_waiting: -1}":                             "gateway.max_waiting: must be a whole number from 0 to 1000000000",
+	"redis: {url: 'http://x'}":                               "redis.url: must begin with redis://, rediss://",
 }
 
 func TestEachProblemSaysWhatToType(t *testing.T) {
@@ -165,8 +167,12 @@ func TestWarnings(t *testing.T) {
 			[]string{"defaults.rate: above 40 a second the page's inbox stops showing new messages"},
 		},
 		{
-			"one page alone", "pages: [{id: 1, access_token: t}, {id: 2, access_token: t, rate: 300}]", nil,
+			"one page alone", "pages: [{id: 1, access_token: t}, {id: 2, access_token: u, rate: 300}]", nil,
 			[]string{"pages[1].rate: above 40 a second the page's inbox stops showing new messages"},
+		},
+		{
+			"a token twice", "pages: [{id: 1, access_token: t}, {id: 2, access_token: t}]", nil,
+			[]string{"pages[1].access_token: is that of pages[0] too, and a page has one of its own; sendpace page check tells whose it is"},
 		},
 		{
 			"faster than the platform takes", "pages: [{id: 1, access_token: t, rate: 301}]", nil,

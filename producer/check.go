@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (j Job) checkPolicy(ps *problems) {
 		ps.add("on_unknown", "must be %q or %q, or left out", Resend, NeverResend)
 	}
 	if j.Retention < 0 || time.Duration(j.Retention) > maxRetention {
-		ps.add("retention", "must be from 0 to %v", maxRetention)
+		ps.add("retention", "must be from 0 to %dh", maxRetention/time.Hour)
 	}
 }
 
@@ -146,7 +147,21 @@ func parseRequest(ps *problems, path string, body json.RawMessage) *sendapi.Requ
 			ps.add(strings.TrimSuffix(path+"."+f.Path, "."), "%s", f.Message)
 		}
 	}
+	noCredentials(ps, path, body)
 	return req
+}
+
+// noCredentials refuses what the platform would take beside a message: the queue must hold no token.
+func noCredentials(ps *problems, path string, body json.RawMessage) {
+	for _, name := range []string{"access_token", "appsecret_proof"} {
+		if !bytes.Contains(body, []byte(`"`+name+`"`)) { // spares nearly all a second look
+			continue
+		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(body, &members) == nil && members[name] != nil {
+			ps.add(path+"."+name, "leave it out: it would stand in Redis, and a worker sends with the page's own")
+		}
+	}
 }
 
 // check validates the job and works out where it belongs.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -110,10 +111,17 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a duration; it looks like 36h or 90s", text)
+		return &spanError{string(text)}
 	}
 	*d = Duration(v)
 	return nil
+}
+
+// spanError is known among the decoder's errors, which do not name the field.
+type spanError struct{ text string }
+
+func (e *spanError) Error() string {
+	return fmt.Sprintf("%q is not a duration; it looks like 36h or 90s", e.text)
 }
 
 // Steps are the bodies of the calls that the job makes, in their order.
@@ -143,17 +151,35 @@ func ParseJob(data []byte) (Job, error) {
 	return j, nil
 }
 
+// kindOf is how JSON calls what a field of type t takes.
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[Duration]():
+		return "a string such as 36h"
+	case t.Kind() == reflect.Map:
+		return "an object"
+	case t.Kind() == reflect.Slice:
+		return "an array"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
+	}
+	return "a string"
+}
+
 // jsonError says what is wrong with a job's JSON in the words of the job, not of the decoder.
 func jsonError(err error) error {
 	var typ *json.UnmarshalTypeError
 	var syn *json.SyntaxError
 	var tim *time.ParseError
+	var spa *spanError
 	switch {
 	case errors.As(err, &typ) && typ.Field == "":
 		return fmt.Errorf("job: %s where a JSON object is expected", typ.Value)
 	case errors.As(err, &typ):
-		return fmt.Errorf("%s: %s where %s is expected", typ.Field, typ.Value, typ.Type)
-	case errors.As(err, &tim):
+		return fmt.Errorf("%s: %s where %s is expected", typ.Field, typ.Value, kindOf(typ.Type))
+	case errors.As(err, &spa):
+		return fmt.Errorf("retention: %w", spa)
+	case errors.As(err, &tim), strings.HasPrefix(err.Error(), "Time.UnmarshalJSON"):
 		return errors.New("send_at, expires_at: a time looks like 2026-12-01T09:00:00Z")
 	case errors.As(err, &syn):
 		return fmt.Errorf("job: invalid JSON at byte %d: %w", syn.Offset, syn)

@@ -151,7 +151,10 @@ func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 	switch {
 	case env != nil:
 		v = judge(a.status, env.Code, env.Subcode, env.Transient)
-		if v.kind == KindRecipient && !r.toPerson {
+		switch {
+		case v.kind == KindRecipient && r.blamesPage(env):
+			v = auth
+		case v.kind == KindRecipient && !r.toPerson:
 			v = invalid
 		}
 		e.Code, e.Subcode = env.Code, env.Subcode
@@ -180,6 +183,14 @@ func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 func (r reading) blamesProof(message string) bool {
 	const name = "appsecret_proof"
 	return strings.Contains(message, name) && !r.hide.carries(name)
+}
+
+// blamesPage tells that it is the page which does not exist, for this token at least, where 33 mostly means the person: the
+// platform says "Object with ID '1001' does not exist, …" then. A wrong page id would cost a backlog otherwise. As above, no
+// message can pass for it.
+func (r reading) blamesPage(env *envelope) bool {
+	about := env.Code == 33 || env.Subcode == 33
+	return about && r.pageID != "" && strings.Contains(env.Message, "'"+r.pageID+"'") && !r.hide.carries(r.pageID)
 }
 
 // parseEnvelope takes each member for itself, so that one of an unexpected type does not cost the code.

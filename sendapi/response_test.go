@@ -128,6 +128,33 @@ func TestWrongProofIsNoFaultOfTheMessage(t *testing.T) {
 	}
 }
 
+// A page that the platform does not know must not cost the messages of a backlog either.
+func TestAWrongPageIsNoFaultOfThePerson(t *testing.T) {
+	t.Parallel()
+	const missing = `"message":"Unsupported post request. Object with ID '1001' does not exist, cannot be loaded due to missing permissions"`
+	for name, row := range map[string]struct {
+		body, text string
+		want       Kind
+	}{
+		"the page":               {`{"error":{"code":100,"error_subcode":33,` + missing + `}}`, "Hello", KindAuth},
+		"the page, as code 33":   {`{"error":{"code":33,` + missing + `}}`, "Hello", KindAuth},
+		"the person":             {`{"error":{"code":100,"error_subcode":33,"message":"Object with ID '7' does not exist"}}`, "Hello", KindRecipient},
+		"nobody named":           {`{"error":{"code":100,"error_subcode":33,"message":"does not exist"}}`, "Hello", KindRecipient},
+		"a longer id":            {`{"error":{"code":100,"error_subcode":33,"message":"Object with ID '10012'"}}`, "Hello", KindRecipient},
+		"another code":           {`{"error":{"code":551,` + missing + `}}`, "Hello", KindRecipient},
+		"the text may be quoted": {`{"error":{"code":100,"error_subcode":33,` + missing + `}}`, "visit '1001'", KindRecipient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := answer{status: 400, header: make(http.Header), body: []byte(row.body), whole: true}
+			_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), row.text))))
+			require.NotNil(t, e)
+			assert.Equal(t, row.want, e.Kind)
+			assert.Equal(t, row.want == KindAuth, e.Scope == ScopePage)
+		})
+	}
+}
+
 func TestRetriesComeFromTheTable(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{

@@ -59,7 +59,7 @@ var rules = []rule{
 	{17, 2446079, tokenLimit, fromRate}, // ads only
 	{32, 0, pageLimit, fromRate},
 	// 33 names an object without saying which of the ids is wrong. The recipient's is the one that differs
-	// from message to message; a wrong page id shows as every message failing.
+	// from message to message; of the page's see reading.blamesPage.
 	{33, 0, person, inferred},
 	{100, 33, person, inferred},
 	{100, 0, invalid, fromEC}, // but for a wrong appsecret_proof, see reading.blamesProof

@@ -33,6 +33,9 @@ func adviseOnRedis(ctx context.Context, rdb redis.UniversalClient) []advice {
 	if a, ok := adviseOnVersion(ctx, rdb); ok {
 		found = append(found, a)
 	}
+	if a, ok := adviseOnRole(ctx, rdb); ok {
+		found = append(found, a)
+	}
 	for _, a := range []advice{
 		{"appendonly", "", "yes", "a restart of Redis loses jobs; type: redis-cli config set appendonly yes, and keep it in redis.conf"},
 		{"maxmemory-policy", "", "noeviction", "Redis drops jobs when its memory is full; type: redis-cli config set maxmemory-policy noeviction"},
@@ -55,6 +58,16 @@ func adviseOnVersion(ctx context.Context, rdb redis.UniversalClient) (advice, bo
 		return advice{}, false
 	}
 	return advice{"redis_version", is, minRedis + " or newer", "jobs that fail cannot be archived; update Redis"}, true
+}
+
+func adviseOnRole(ctx context.Context, rdb redis.UniversalClient) (advice, bool) {
+	info, err := rdb.InfoMap(ctx, "replication").Result()
+	if err != nil || info["Replication"]["role"] != "slave" {
+		return advice{}, false
+	}
+	return advice{
+		"role", "replica", "master", "a replica takes no jobs and no workers; name its master in redis.url, or its Sentinels: redis-sentinel://",
+	}, true
 }
 
 // olderThan compares two versions by their first two numbers. One that cannot be read is not older.

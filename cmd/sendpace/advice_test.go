@@ -28,6 +28,7 @@ func TestAdviceOnARealRedis(t *testing.T) {
 	}{
 		{[]string{"--appendonly", "yes"}, []string{}},
 		{[]string{"--save", "", "--appendonly", "no"}, []string{"appendonly"}},
+		{[]string{"--appendonly", "yes", "--replicaof", "127.0.0.1 1"}, []string{"role"}},
 		{[]string{"--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy"}},
 	} {
 		rdb := redistest.Client(t, redistest.ServerAt(t, redistest.FreeAddr(t), tt.args...))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,12 @@ func (a *app) root() *cobra.Command {
 // strict makes wrong use of cmd and of all below it a usageError.
 func strict(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return misuse("see "+c.CommandPath()+" --help", "%s", err)
+		var number *strconv.NumError
+		text := err.Error()
+		if errors.As(err, &number) { // it names a function of Go
+			text = strings.Replace(text, number.Error(), number.Err.Error(), 1)
+		}
+		return misuse("see "+c.CommandPath()+" --help", "%s", text)
 	})
 	if cmd.HasSubCommands() && cmd.RunE == nil {
 		cmd.SuggestionsMinimumDistance = 2

@@ -85,7 +85,7 @@ func TestBroadcastFromStartToReport(t *testing.T) {
 	assert.NotContains(t, string(page), "private words")
 	assert.Equal(t, 0, w.stop())
 	assert.NotContains(t, w.err.String(), "private words")
-	assert.Regexp(t, `(?m)^sale +1001 .* done +40 +40 +0 +0$`, broadcastCommand(env, "list").out)
+	assert.Regexp(t, `(?m)^sale +1001 .* done +40 +40 +0 +0 +0$`, broadcastCommand(env, "list").out)
 }
 
 // waitForBroadcast returns the status once it is of that state.
@@ -157,7 +157,7 @@ func TestBroadcastsThatCannotStart(t *testing.T) {
 	got := broadcastCommand(env, "start", append(broadcastFiles(t, bad), "sale", "--yes")...)
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.out, "row 3: first_name: empty, and it has no default\nrow 4: recipient: must be a PSID")
-	assert.Equal(t, "sendpace: 2 rows have problems\n  correct the rows, or leave them out with --skip-bad; nothing was stored\n", got.err)
+	assert.Equal(t, "sendpace: there are problems in 2 rows\n  correct the rows, or leave them out with --skip-bad; nothing was stored\n", got.err)
 	for people, want := range map[string]string{
 		"recipient,name\n1,Ann\n":         "broadcast: audience: the template has {{.first_name}}, but there is no column first_name; ",
 		"id,first_name\n1,Ann\n":          "broadcast: audience: there is no column recipient (or psid); the columns are \"id, first_name\"",
@@ -192,7 +192,7 @@ func TestBroadcastPauseResumeCancel(t *testing.T) {
 	assert.Regexp(t, `(?m)^state +paused\nwhy +a typo\npeople +30\nsent +0\n`, broadcastCommand(env, "status", "sale").out)
 	assert.Equal(t, ran{0, "sale: running\n", ""}, broadcastCommand(env, "resume", "sale"))
 	assert.Equal(t, ran{0, "30 cancelled, 0 in hand were asked not to be sent\n", ""}, broadcastCommand(env, "cancel", "sale", "--yes"))
-	assert.Regexp(t, `(?m)^sale +1001 .* cancelled +30 +0 +0 +0$`, broadcastCommand(env, "list").out)
+	assert.Regexp(t, `(?m)^sale +1001 .* cancelled +30 +0 +0 +30 +0$`, broadcastCommand(env, "list").out)
 	got := broadcastCommand(env, "resume", "sale")
 	assert.Equal(t, "sendpace: broadcast sale: it has come to its end before\n", got.err)
 	for _, command := range []string{"status", "report", "pause", "resume"} {

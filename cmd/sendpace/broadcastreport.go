@@ -106,9 +106,10 @@ func broadcastCounts(s *broadcast.Status) []namedCount {
 func (a *app) broadcastListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "Show all broadcasts, the newest first",
-		Long:    "list shows the broadcasts that go on, and those that ended within the last 90 days.",
+		Use:   "list",
+		Short: "Show all broadcasts, the newest first",
+		Long: "list shows the broadcasts that go on, and those that ended within the last 90 days. Other are the\n" +
+			"people whose message expired, was cancelled, or may not have arrived.",
 		Example: "  sendpace broadcast list\n  sendpace broadcast list --json | jq -r 'select(.state == \"paused\").name'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withBroadcasts(cmd, nil, func(ctx context.Context, c *broadcast.Client) error {
@@ -126,8 +127,8 @@ func (a *app) broadcastListCommand() *cobra.Command {
 }
 
 func (a *app) showBroadcasts(list []*broadcast.Status, asJSON bool) error {
-	t := newTable("broadcast", "page", "created (UTC)", "state", "people", "sent", "failed", "not yet")
-	rightAlign(t, 5, 6, 7, 8)
+	t := newTable("broadcast", "page", "created (UTC)", "state", "people", "sent", "failed", "other", "not yet")
+	rightAlign(t, 5, 6, 7, 8, 9)
 	for _, s := range list {
 		if asJSON {
 			if err := a.printJSON(s); err != nil {
@@ -135,7 +136,8 @@ func (a *app) showBroadcasts(list []*broadcast.Status, asJSON bool) error {
 			}
 			continue
 		}
-		t.AppendRow(table.Row{s.Name, s.PageID, stamp(s.Created), s.State, s.People, s.Sent, s.Failed, s.Left()})
+		other := s.Unknown + s.Expired + s.Cancelled
+		t.AppendRow(table.Row{s.Name, s.PageID, stamp(s.Created), s.State, s.People, s.Sent, s.Failed, other, s.Left()})
 	}
 	if asJSON {
 		return nil

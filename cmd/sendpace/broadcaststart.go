@@ -36,6 +36,9 @@ func (a *app) broadcastStartCommand() *cobra.Command {
 			"    --at 2026-12-01T09:00:00Z --finish-by 2026-12-03T20:00:00Z --yes",
 		Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("test-limit") && o.test == 0 {
+				return misuse("such as --test 2 --test-limit 10", "--test is missing")
+			}
 			spec, err := o.spec(args[0])
 			if err != nil {
 				return err
@@ -171,7 +174,7 @@ func (a *app) startBroadcast(cmd *cobra.Command, spec broadcast.Spec, o *broadca
 		}
 		var bad *broadcast.ProblemsError
 		if err := plan.Err(); errors.As(err, &bad) {
-			return failure("correct the rows, or leave them out with --skip-bad; nothing was stored", "%d rows have problems", bad.Bad)
+			return failure("correct the rows, or leave them out with --skip-bad; nothing was stored", "there are problems in %s", plural(bad.Bad, "row"))
 		} else if err != nil || o.dryRun {
 			return err
 		}
@@ -249,7 +252,7 @@ func planText(spec broadcast.Spec, p *broadcast.Plan) string {
 	row("duplicates, passed over", "%d", p.Duplicates)
 	row("rows with problems", "%d", p.Bad)
 	for _, field := range slices.Sorted(maps.Keys(p.Defaulted)) {
-		row("default of "+field+" used", "%d times", p.Defaulted[field])
+		row("default of "+field+" used", "%s", times(p.Defaulted[field]))
 	}
 	if p.Test > 0 {
 		row("test share", "%d people; paused if more than %g %% fail", p.Test, spec.TestLimit)

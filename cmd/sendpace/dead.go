@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,13 +30,15 @@ func (a *app) deadCommand() *cobra.Command {
 // deadQuery says which dead jobs are wanted.
 type deadQuery struct {
 	page, broadcast string
-	code            int
+	code            string // with or without a subcode, as codeOf shows it
 	since, until    string
 	kinds           []string
 
 	ids      []string
 	from, to time.Time // since and until, as times
 }
+
+var platformCode = regexp.MustCompile(`^[0-9]+(/[0-9]+)?$`)
 
 // kindFlag lets a command choose the outcomes, beside its other flags.
 func (q *deadQuery) kindFlag(cmd *cobra.Command) {
@@ -44,7 +48,7 @@ func (q *deadQuery) kindFlag(cmd *cobra.Command) {
 
 func (q *deadQuery) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.page, "page", "", "only of the page with this `id`")
-	cmd.Flags().IntVar(&q.code, "code", 0, "only those that failed with this `code` of the platform")
+	cmd.Flags().StringVar(&q.code, "code", "", "only those that failed with this `code` of the platform, such as 551 or 100/2018001")
 	cmd.Flags().StringVar(&q.since, "since", q.since, "only those that ended after this `time`, such as 2h or 2026-12-01T09:00:00Z")
 	cmd.Flags().StringVar(&q.until, "until", "", "only those that ended before this `time`")
 	cmd.Flags().StringVar(&q.broadcast, "broadcast", "", "only of the broadcast with this `id`")
@@ -68,6 +72,9 @@ func (q *deadQuery) check(cmd *cobra.Command, ids []string) error {
 			return misuse("dead jobs are failed, expired or unknown", "--kind: no dead job is %s", kind)
 		}
 	}
+	if q.code != "" && !platformCode.MatchString(q.code) {
+		return misuse("such as --code 551 or --code 100/2018001", "--code %q is no code", q.code)
+	}
 	q.ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	if len(ids) == 0 {
 		return nil
@@ -84,7 +91,7 @@ func (q *deadQuery) wants(o producer.Outcome) bool {
 	if len(q.ids) > 0 {
 		return slices.Contains(q.ids, o.JobID)
 	}
-	return (q.page == "" || q.page == o.PageID) && (q.code == 0 || q.code == o.Code) &&
+	return (q.page == "" || q.page == o.PageID) && (q.code == "" || q.code == strconv.Itoa(o.Code) || q.code == codeOf(o)) &&
 		(q.broadcast == "" || q.broadcast == o.Broadcast) && (len(q.kinds) == 0 || slices.Contains(q.kinds, string(o.Kind))) &&
 		!o.EndedAt.Before(q.from) && (q.to.IsZero() || o.EndedAt.Before(q.to))
 }

@@ -43,7 +43,7 @@ func TestDeadList(t *testing.T) {
 2026-11-24 09:00:00  1001  failed   100/2018001  `+a+`            not there
 `, got.out, got.err)
 	for args, want := range map[string]string{
-		"--page 1001": a, "--code 100": a, "--since 2026-11-24T09:30:00Z": "b", "--until 2026-11-24T09:30:00Z": a, "--broadcast sale": "b",
+		"--page 1001": a, "--code 100": a, "--code 100/2018001": a, "--code 100/33": "", "--since 2026-11-24T09:30:00Z": "b", "--until 2026-11-24T09:30:00Z": a, "--broadcast sale": "b",
 		"--kind expired,unknown": "b", "--limit 1": "b", "--limit 0": "b " + a, "--page 1001 --code 4": "",
 	} {
 		got := on(url, append([]string{"dead", "list", "--json"}, strings.Fields(args)...)...)

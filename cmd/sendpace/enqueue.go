@@ -25,6 +25,12 @@ func (a *app) enqueueCommand() *cobra.Command {
 			`  {"page_id":"1001","request":{"recipient":{"id":"PSID"},` +
 			`"messaging_type":"UPDATE","message":{"text":"Hello"}}}` +
 			"\n\nLines that cannot be accepted are listed and left out; the others are stored, in their order.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse("sendpace enqueue --file "+args[0], "enqueue takes no argument, but got %q", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return misuse("sendpace enqueue --file jobs.ndjson, or --file - for standard input",

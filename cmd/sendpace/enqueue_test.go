@@ -47,11 +47,12 @@ func TestABadLineNeverStopsTheGoodOnes(t *testing.T) {
 		strings.Repeat("y", 3<<20)+"\n"+
 		`{"page_id":"1001","request":{"message":{"text":"to nobody"}}}`+"\n"+
 		`{"page_id":"1001","colour":"red","request":{}}`+"\n"+
+		strings.Replace(job("1001", "1", "a key in Latin-1"), "{", "{\"key\":\"caf\xe9\",", 1)+
 		strings.TrimSuffix(job("1001", "2", "second"), "\n")+"\r\n"+
 		strings.TrimSuffix(job("1001", "3", "third"), "\n"))
 	got := sendpace("", nil, "enqueue", "--config", config, "--redis", url, "--file", jobs)
 	assert.Equal(t, 1, got.code)
-	assert.Equal(t, "3 accepted, 6 refused\n", got.out)
+	assert.Equal(t, "3 accepted, 7 refused\n", got.out)
 	lines := strings.Split(got.err, "\n")
 	for i, want := range []string{
 		"line 2: job: invalid JSON at byte 2",
@@ -60,7 +61,8 @@ func TestABadLineNeverStopsTheGoodOnes(t *testing.T) {
 		"line 7: longer than 1048576 bytes; a job has at most 262144",
 		"line 8: request.recipient",
 		`line 9: job: unknown field "colour"`,
-		"sendpace: 6 of 9 jobs were refused",
+		"line 10: not UTF-8; save the file as UTF-8",
+		"sendpace: 7 of 10 jobs were refused",
 		"  correct those lines and enqueue them alone; the others are stored",
 	} {
 		assert.True(t, strings.HasPrefix(lines[i], want), "got:  %s\nwant: %s", lines[i], want)

@@ -82,7 +82,11 @@ func notToRetry(info producer.JobInfo) error {
 	case producer.StateInHand:
 		return failure("sendpace why job "+info.ID+" tells what it waits for", "a worker has job %s in hand", info.ID)
 	}
-	return failure("sendpace why job "+info.ID+" tells what it waits for", "job %s waits in line %s, and goes when its turn comes", info.ID, info.Line)
+	line := "at the head of its line" // of one that is due again: it is put there once a worker looks
+	if info.Line.PageID != "" {
+		line = "in line " + info.Line.String()
+	}
+	return failure("sendpace why job "+info.ID+" tells what it waits for", "job %s waits %s, and goes when its turn comes", info.ID, line)
 }
 
 // resendJob enqueues a dead job again.

@@ -45,7 +45,7 @@ func TestJobRetryOfJobsThatHaveNotEnded(t *testing.T) {
 			assert.Equal(t, ran{0, id + ": at the head of its line\n", ""}, on(url, "job", "retry", id))
 			got := on(url, "job", "retry", id)
 			assert.Equal(t, 1, got.code)
-			assert.Regexp(t, `job `+id+` waits in line .*\n  sendpace why job `+id, got.err, "once is enough")
+			assert.Regexp(t, `job `+id+` waits at the head of its line, .*\n  sendpace why job `+id, got.err, "once is enough")
 		}
 		w = start(t, nil, env, "worker", "--config", path, "--log-format", "json")
 		w.err.wait(t, `(?s)(.*"message":"sent"){2}`)

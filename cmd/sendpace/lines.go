@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/sendpace/sendpace/producer"
 )
@@ -89,6 +90,10 @@ func (l *lineReader) next() (line jobLine, ok bool) {
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return line, false
+	}
+	if !utf8.Valid(text) { // JSON would change it: two keys could become one
+		line.err = errors.New("not UTF-8; save the file as UTF-8")
+		return line, true
 	}
 	line.job, line.err = producer.ParseJob(text)
 	return line, true

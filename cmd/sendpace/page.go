@@ -33,10 +33,18 @@ func onePage(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// checkPage makes sure that there can be such a page.
-func checkPage(cfg *config.Config, id string) error {
+// checkPageID makes sure that a page can have that id.
+func checkPageID(id string) error {
 	if strings.Trim(id, "0123456789") != "" {
 		return misuse("sendpace page list shows the pages", "%q is no page id: it has digits only", oneLine(id))
+	}
+	return nil
+}
+
+// checkPage makes sure that there can be such a page.
+func checkPage(cfg *config.Config, id string) error {
+	if err := checkPageID(id); err != nil {
+		return err
 	}
 	if _, known := cfg.Page(id); len(cfg.Pages) > 0 && !known {
 		return misuse("sendpace config check lists the pages", "page %s is not configured", id)

@@ -29,6 +29,19 @@ func TestPageRelease(t *testing.T) {
 	}
 }
 
+func TestPageReleaseOfAPageThatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	url, rdb := startRedis(t)
+	pacer, err := pace.New(rdb, pace.Config{})
+	require.NoError(t, err)
+	require.NoError(t, pacer.Hold(context.Background(), "77", pace.Reason{Text: "expired"}))
+	args := []string{"page", "release", "77", "--redis", url, "--config", writeFile(t, "c.yaml", pagesFile)}
+	assert.Equal(t, ran{out: "page 77 sends again\n"}, sendpace("", nil, args...), "it was taken out while it was on hold")
+	got := sendpace("", nil, args...)
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.err, "page 77 is not configured")
+}
+
 func TestPageReleaseSaysThatAllPagesAreStopped(t *testing.T) {
 	t.Parallel()
 	url, _ := startRedis(t)

@@ -209,6 +209,8 @@ func adviceOnCode(code, subcode int) string {
 		return "its user has lost the role on the page, or must log in to Facebook first: put that right, and " + newToken
 	case code == 190, code == 102:
 		return newToken
+	case code == 33, subcode == 33:
+		return "check the page's id; if it is right, the token is not one of this page any more: " + newToken
 	case code == 100:
 		return "check app_secret: it must be that of the app that the token was made with"
 	case code == 368, code == 2022, code == 10 && (subcode == 1893063 || subcode == 1404170):

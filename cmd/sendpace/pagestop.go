@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/sendpace/sendpace/config"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -134,6 +135,12 @@ func (a *app) onScope(
 			return err
 		}
 	}
+	return withPacer(cmd, cfg, run)
+}
+
+func withPacer(
+	cmd *cobra.Command, cfg *config.Config, run func(context.Context, redis.UniversalClient, *pace.Pacer) error,
+) error {
 	return onRedis(cmd.Context(), cfg, func(ctx context.Context, rdb redis.UniversalClient) error {
 		pacer, err := handPacer(rdb)
 		if err != nil {
@@ -165,17 +172,28 @@ func (a *app) pageResumeCommand() *cobra.Command {
 func (a *app) releaseCommand(cmd *cobra.Command) *cobra.Command {
 	cmd.Args, cmd.ValidArgsFunction = onePage, onlyFirst(a.completePages(pace.App))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.onScope(cmd, args[0], func(ctx context.Context, rdb redis.UniversalClient, pacer *pace.Pacer) error {
-			return a.release(ctx, rdb, pacer, args[0])
+		cfg, err := a.config(cmd)
+		if err == nil && args[0] != pace.App {
+			err = checkPageID(args[0])
+		}
+		if err != nil {
+			return err
+		}
+		return withPacer(cmd, cfg, func(ctx context.Context, rdb redis.UniversalClient, pacer *pace.Pacer) error {
+			return a.release(ctx, cfg, rdb, pacer, args[0])
 		})
 	}
 	a.queueFlags(cmd)
 	return cmd
 }
 
-// release lets a page go on, or all, and says so if a stop of all pages is in its way.
-func (a *app) release(ctx context.Context, rdb redis.UniversalClient, pacer *pace.Pacer, scope string) error {
+// release lets a page go on, or all, and says so if a stop of all pages is in its way. A page that is not configured any more may
+// still be stopped.
+func (a *app) release(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient, pacer *pace.Pacer, scope string) error {
 	found, err := pacer.Release(ctx, scope)
+	if err == nil && !found && scope != pace.App {
+		err = checkPage(cfg, scope)
+	}
 	if err != nil {
 		return err
 	}

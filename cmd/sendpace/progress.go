@@ -66,6 +66,7 @@ func newProgressWriter(out io.Writer) progress.Writer {
 	w.SetTrackerPosition(progress.PositionRight)
 	w.SetUpdateFrequency(100 * time.Millisecond)
 	w.Style().Visibility.ETA = true
+	w.Style().Options.DoneString = "" // it may have been interrupted: the command says how it ended
 	w.Style().Options.TimeInProgressPrecision = time.Second
 	w.Style().Options.TimeDonePrecision = time.Second
 	return w

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +39,20 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return errors.Join(outage(explained(ctx, rdb, run(ctx, rdb)), cfg), closeRedis())
+	err = cutShort(ctx, run(ctx, rdb))
+	return errors.Join(outage(unwritable(ctx, rdb, explained(ctx, rdb, err)), cfg), closeRedis())
+}
+
+// cutShort says of a command that a Ctrl-C ended just that, and what to do about it if the command knows.
+func cutShort(ctx context.Context, err error) error {
+	var said *hinted
+	switch {
+	case ctx.Err() == nil, !errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &said):
+		return failure(said.hint, "interrupted")
+	}
+	return errors.New("interrupted")
 }
 
 // outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.
@@ -45,8 +60,9 @@ func outage(err error, cfg *config.Config) error {
 	var said *hinted
 	var network net.Error
 	var op *net.OpError
+	var file *fs.PathError // its cause, such as a full disk under stdout, passes for an error of the network
 	switch {
-	case err == nil, errors.As(err, &said), errors.As(err, &op) && op.Op == "listen":
+	case err == nil, errors.As(err, &said), errors.As(err, &op) && op.Op == "listen", errors.As(err, &file):
 		return err
 	case !errors.As(err, &network) && !errors.Is(err, io.EOF):
 		return err
@@ -56,6 +72,35 @@ func outage(err error, cfg *config.Config) error {
 		return err
 	}
 	return failure("type it again once Redis at "+address.String()+" answers", "Redis went away: %w", err)
+}
+
+// unwritable says what to do about a Redis that answers but takes nothing, unless the command has said it.
+func unwritable(ctx context.Context, rdb redis.UniversalClient, err error) error {
+	var said *hinted
+	switch {
+	case errors.As(err, &said):
+	case redis.IsReadOnlyError(err):
+		return failure("this Redis is a replica: name its master in redis.url, or its Sentinels", "%w", err)
+	case isMoved(err):
+		return failure("this Redis is a part of a cluster: begin redis.url with redis-cluster in place of redis", "%w", err)
+	case redis.IsOOMError(err), redis.IsExecAbortError(err) && full(ctx, rdb): // a transaction does not tell what stopped it
+		return failure("the memory of Redis is full: raise its maxmemory", "%w", err)
+	}
+	return err
+}
+
+// isMoved is true for an error of one node of a cluster that is spoken to as if it were all.
+func isMoved(err error) bool {
+	_, moved := redis.IsMovedError(err)
+	return moved
+}
+
+// full tells whether Redis has used all the memory that it may. It does not if it does not say.
+func full(ctx context.Context, rdb redis.UniversalClient) bool {
+	info, err := rdb.InfoMap(ctx, "memory").Result()
+	used, _ := strconv.ParseUint(info["Memory"]["used_memory"], 10, 64)
+	limit, _ := strconv.ParseUint(info["Memory"]["maxmemory"], 10, 64)
+	return err == nil && limit > 0 && used > limit
 }
 
 // withProducer runs a command that works on jobs.

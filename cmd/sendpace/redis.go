@@ -101,6 +101,10 @@ func redisHint(err error, address config.RedisAddress) string {
 		return "start it; if it speaks no TLS at that port, begin redis.url with redis in place of rediss"
 	case strings.Contains(err.Error(), "tls: certificate required"): // crypto/tls has no type for it
 		return "this Redis asks for a client certificate: name its files in redis.tls_cert_file and redis.tls_key_file"
+	case strings.Contains(err.Error(), "cluster support disabled"):
+		return "this Redis is no cluster: begin redis.url with redis in place of redis-cluster"
+	case address.Mode == config.RedisSentinel && strings.Contains(err.Error(), "unknown command"):
+		return "this is a Redis, not a Sentinel: name the Sentinels and their port, mostly 26379, or begin redis.url with redis"
 	case errors.Is(err, io.EOF):
 		return "if this Redis speaks TLS, begin redis.url with rediss in place of redis"
 	}

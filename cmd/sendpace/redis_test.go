@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -170,6 +172,58 @@ func TestCtrlCWhileRedisIsSilent(t *testing.T) {
 	assert.Equal(t, "sendpace: interrupted; nothing was done\n", p.err.String())
 }
 
+func TestCtrlCInTheMiddle(t *testing.T) {
+	t.Parallel()
+	going := t.Context()
+	ended, cancel := context.WithCancel(going)
+	cancel()
+	err := errors.Join(context.Canceled, fmt.Errorf("read tasks: %w", context.Canceled))
+	require.EqualError(t, cutShort(ended, err), "interrupted")
+	var said *hinted
+	require.ErrorAs(t, cutShort(ended, failure("run it again", "cancel: %w", err)), &said)
+	assert.Equal(t, "interrupted\n  run it again", said.Error()+"\n  "+said.hint)
+	assert.Equal(t, err, cutShort(going, err), "it was not the person")
+	assert.Equal(t, io.EOF, cutShort(ended, io.EOF))
+	assert.NoError(t, cutShort(ended, nil))
+}
+
+func TestARedisThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	for hint, tt := range map[string]struct{ args, command []string }{
+		"the memory of Redis is full: raise its maxmemory": {[]string{"--maxmemory", "100kb"}, []string{"status"}},
+		"this Redis is a replica: name its master in redis.url, or its Sentinels": {
+			[]string{"--replicaof", "127.0.0.1 1"}, []string{"page", "pause", "1001", "--for", "1m"},
+		},
+	} {
+		addr := redistest.ServerAt(t, redistest.FreeAddr(t), tt.args...)
+		got := sendpace("", []string{"SENDPACE_REDIS_URL=redis://" + addr}, tt.command...)
+		assert.Equal(t, 1, got.code, tt.command)
+		assert.Contains(t, got.err, "\n  "+hint+"\n")
+	}
+}
+
+func TestAnotherKindOfRedisThanTheURLSays(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Server(t)
+	for url, hint := range map[string]string{
+		"redis-cluster://" + addr:                "this Redis is no cluster: begin redis.url with redis in place of redis-cluster",
+		"redis-sentinel://" + addr + "?master=m": "this is a Redis, not a Sentinel: name the Sentinels and their port, mostly 26379, or begin redis.url with redis",
+	} {
+		got := sendpace("", nil, "status", "--redis", url)
+		assert.Equal(t, 1, got.code, url)
+		assert.Contains(t, got.err, "\n  "+hint+"\n")
+	}
+	moved := 0
+	for _, node := range redistest.Cluster(t) {
+		got := sendpace("", nil, "status", "--redis", "redis://"+node.Addr)
+		if got.code != 0 { // the queue is on another one
+			moved++
+			assert.Contains(t, got.err, "\n  this Redis is a part of a cluster: begin redis.url with redis-cluster in place of redis\n")
+		}
+	}
+	assert.Positive(t, moved)
+}
+
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	cfg, _, err := config.Load(config.Source{})
@@ -187,6 +241,7 @@ func TestOutage(t *testing.T) {
 	assert.Equal(t, again, hintOf(fmt.Errorf("enqueue: %w", io.EOF)))
 	assert.Equal(t, "go on", hintOf(failure("go on", "%w", io.EOF)), "the command knows better")
 	assert.Empty(t, hintOf(&net.OpError{Op: "listen", Err: errors.New("in use")}))
+	assert.Empty(t, hintOf(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}))
 	assert.Empty(t, hintOf(errors.New("something else")))
 	assert.NoError(t, outage(nil, cfg))
 }

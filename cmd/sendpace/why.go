@@ -138,6 +138,9 @@ func whyPage(s *pace.Status, v pageView, known mailings) answer {
 	state := fmt.Sprintf("%s; %d waiting, %s, ETA %s", v.State, n, rateOf(v.PageStatus), until)
 	if n == 0 {
 		state = v.State + "; nothing waits"
+		if s.Retrying > 0 { // they are not known by page
+			state += fmt.Sprintf(" in line; to be retried, of all pages: %d", s.Retrying)
+		}
 	}
 	return answer{About: "page " + v.ID, State: state, Obstacles: pageObstacles(s, v, known)}
 }

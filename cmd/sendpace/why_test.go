@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,10 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		"nothing waits": {
 			func(_ *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Waiting = 0 },
 			"page 1001: sending; nothing waits\n",
+		},
+		"nothing waits in line": {
+			func(s *pace.Status, _ *pace.PageStatus, l *pace.LineStatus) { l.Waiting, s.Retrying = 0, 8 },
+			"page 1001: sending; nothing waits in line; to be retried, of all pages: 8\n",
 		},
 		"no worker": {
 			func(s *pace.Status, _ *pace.PageStatus, _ *pace.LineStatus) { s.Workers = nil },
@@ -183,7 +188,7 @@ func TestWhyPageNamesWhatStopsOrSlowsIt(t *testing.T) {
 		require.NoError(t, err)
 		got := whyPage(s, v, mailings{"mail": mail, "slow": {State: broadcast.StateRunning}})
 		assert.Contains(t, got.text(nine), tt.want, name)
-		if name != "nothing waits" && name != "pause, with the budget used up" {
+		if !strings.HasPrefix(name, "nothing waits") && name != "pause, with the budget used up" {
 			assert.Len(t, got.Obstacles, 1, "%s: that, and nothing else: %v", name, got.Obstacles)
 		}
 	}

@@ -57,13 +57,15 @@ func (c *credentials) pageOf(token string) (pageID string, ok bool) {
 func (c *credentials) check(pageID, given string) refusal {
 	t := c.now.Load()
 	want, known := t.byPage[pageID]
+	_, valid := t.pages[given]
 	switch {
 	case given == "":
 		return refusal{codes: codes{190, 0}, why: "an access token is required"}
 	case known && given == want || !known && t.open:
 		return refusal{}
-	case !known && pageID != "me":
-		return refusal{codes: codes{100, 33}, why: "there is no such page"}
+	case !known && valid && pageID != "me": // the platform looks at the token first
+		return refusal{codes: codes{100, 33}, why: "Unsupported post request. Object with ID '" + pageID + "' does not exist, " +
+			"cannot be loaded due to missing permissions, or does not support this operation"}
 	}
 	return refusal{codes: codes{190, 0}, why: "the access token is invalid"}
 }
