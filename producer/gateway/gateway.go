@@ -184,6 +184,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, found *route, a
 		return overloaded.reply()
 	}
 	defer leave()
+	defer func() {
+		if r.MultipartForm != nil { // net/http removes files of the request that it made itself, not of one with a span
+			_ = r.MultipartForm.RemoveAll()
+		}
+	}()
 	if c.token != "" {
 		c.extend(uploadTime)
 	}

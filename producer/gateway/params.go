@@ -71,7 +71,7 @@ func (h *Handler) readBody(c *call, p *params) *failure {
 	return nil
 }
 
-// readParts leaves large files on disk, where net/http removes them at the end of the call.
+// readParts leaves large files on disk until the call ends.
 func (h *Handler) readParts(c *call, p *params) *failure {
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, sendapi.MaxFileBytes+h.cfg.MaxBody)
 	if err := c.r.ParseMultipartForm(formMemory); err != nil {
