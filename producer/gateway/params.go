@@ -104,9 +104,10 @@ func (p *params) settle(query url.Values) *failure {
 	if !ok {
 		return invalid("the body must be a JSON object, or form fields")
 	}
-	inBody := ""
+	inBody, named := "", map[string]bool{}
 	kept := make([]member, 0, len(members))
 	for _, m := range members {
+		named[m.name] = true
 		if m.name == "access_token" {
 			_ = json.Unmarshal(m.value, &inBody) // anything but a string is none
 		}
@@ -117,8 +118,7 @@ func (p *params) settle(query url.Values) *failure {
 	changed := len(kept) < len(members)
 	queried, _ := membersOf(sendapi.JoinFields(query)) // an object
 	for _, m := range queried {
-		named := func(k member) bool { return k.name == m.name }
-		if !slices.Contains(credentialNames, m.name) && !slices.ContainsFunc(kept, named) {
+		if !slices.Contains(credentialNames, m.name) && !named[m.name] {
 			kept, changed = append(kept, m), true
 		}
 	}
