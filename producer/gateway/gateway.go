@@ -145,10 +145,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began, id := time.Now(), requestID(r)
 	w.Header().Set(requestHeader, id)
 	found, arg, refused := findRoute(r.Method, r.URL.Path)
-	a := internalError.reply()
 	r, span := h.startSpan(r, found)
+	var a reply
 	defer func() {
 		if why := recover(); why != nil {
+			a = internalError.reply()
 			// Neither the value nor the path: both may hold what a caller sent.
 			h.cfg.Log.Error().Str("request", id).Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
 		}
