@@ -136,15 +136,13 @@ func (j Job) requests(ps *problems) []*sendapi.Request {
 
 func parseRequest(ps *problems, path string, body json.RawMessage) *sendapi.Request {
 	req, err := sendapi.ParseRequest(body)
-	if err != nil {
-		ps.add(path, "%s", err)
-		return nil
+	if err == nil {
+		err = req.Validate()
 	}
-	var found sendapi.Problems
-	if errors.As(req.Validate(), &found) {
-		for _, f := range found {
-			ps.add(strings.TrimSuffix(path+"."+f.Path, "."), "%s", f.Message)
-		}
+	found, _ := errors.AsType[sendapi.Problems](err) // neither has another kind
+	for _, f := range found {
+		f.Path = strings.TrimSuffix(path+"."+f.Path, ".")
+		ps.found = append(ps.found, f)
 	}
 	return req
 }

@@ -42,6 +42,7 @@ func TestBadJobsNameTheField(t *testing.T) {
 	rows := []struct{ name, body, path, says string }{
 		{"a text that is too long", `{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":"` +
 			strings.Repeat("x", 2001) + `"}}}`, "request.message.text", "2,000"},
+		{"a text that is a number", `{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":7}}}`, "request.message.text", "a string"},
 		{"no recipient", `{"page_id":"1","request":{"message":{"text":"x"}}}`, "request.recipient", ""},
 		{"two recipients", `{"page_id":"1","request":{"recipient":{"id":"2","user_ref":"3"},"message":{"text":"x"}}}`,
 			"request.recipient", ""},
@@ -88,6 +89,7 @@ func TestBadJobsNameTheField(t *testing.T) {
 			assert.True(t, slices.ContainsFunc(ps, func(p sendapi.Problem) bool {
 				return p.Path == row.path && strings.Contains(p.Message, row.says)
 			}), "%v", ps)
+			assert.Equal(t, row.says == "2,000", ps[0].Limit == 2000 && ps[0].Found == 2001, "%v", ps)
 		})
 	}
 }
