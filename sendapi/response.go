@@ -33,12 +33,9 @@ type answer struct {
 // envelope is the platform's error object.
 // https://developers.facebook.com/docs/graph-api/guides/error-handling
 type envelope struct {
-	Message   string `json:"message"`
-	Type      string `json:"type"`
-	Code      int    `json:"code"`
-	Subcode   int    `json:"error_subcode"`
-	Transient bool   `json:"is_transient"`
-	TraceID   string `json:"fbtrace_id"`
+	message, kind, trace string
+	code, subcode        int
+	transient            bool
 }
 
 // result is a successful answer.
@@ -150,12 +147,12 @@ func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 	var v verdict
 	switch {
 	case env != nil:
-		v = judge(a.status, env.Code, env.Subcode, env.Transient)
+		v = judge(a.status, env.code, env.subcode, env.transient)
 		if v.kind == KindRecipient && !r.toPerson {
 			v = invalid
 		}
-		e.Code, e.Subcode = env.Code, env.Subcode
-		e.Message, e.Type, e.TraceID = r.hide.clean(env.Message), r.hide.clean(env.Type), r.hide.clean(env.TraceID)
+		e.Code, e.Subcode = env.code, env.subcode
+		e.Message, e.Type, e.TraceID = r.hide.clean(env.message), r.hide.clean(env.kind), r.hide.clean(env.trace)
 		if e.Code == 100 && e.Subcode == 0 && r.blamesProof(e.Message) {
 			v = auth
 		}
@@ -188,15 +185,12 @@ func parseEnvelope(raw json.RawMessage) *envelope {
 	if json.Unmarshal(raw, &members) != nil || members == nil {
 		return nil
 	}
-	env := &envelope{}
-	targets := map[string]any{
-		"message": &env.Message, "type": &env.Type, "fbtrace_id": &env.TraceID, "is_transient": &env.Transient,
-	}
-	for key, target := range targets {
+	env := &envelope{code: numberOf(members["code"]), subcode: numberOf(members["error_subcode"])}
+	for key, target := range map[string]any{
+		"message": &env.message, "type": &env.kind, "fbtrace_id": &env.trace, "is_transient": &env.transient,
+	} {
 		_ = json.Unmarshal(members[key], target) // stays zero when it is of another type
 	}
-	env.Code = numberOf(members["code"])
-	env.Subcode = numberOf(members["error_subcode"])
 	return env
 }
 
