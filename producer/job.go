@@ -60,7 +60,8 @@ type Job struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// MaxAttempts is how often the job is tried before it fails, 1 to 100; zero means as often as the worker is set to.
 	MaxAttempts int `json:"max_attempts,omitempty"`
-	// OnUnknown says what happens when nobody can know whether a message was sent. Empty means [Resend].
+	// OnUnknown says what happens when nobody can know whether a message was sent. Empty means as the worker is set to, which is
+	// [Resend] unless somebody says otherwise.
 	OnUnknown UnknownPolicy `json:"on_unknown,omitempty"`
 	// Retention is how long the job can still be read with [Producer.Get] after it has ended, at most 90 days. Zero means
 	// not at all, or 24 hours for a job with a key; a part of a second counts as a whole one. The stream of outcomes has it
