@@ -135,7 +135,7 @@ func (a *app) listDead(ctx context.Context, p *producer.Producer, q *deadQuery, 
 			}
 			continue
 		}
-		t.AppendRow(table.Row{stamp(job.EndedAt), job.PageID, job.Kind, codeOf(job.Outcome), job.JobID, job.ReplayedAs, oneLine(job.Reason)})
+		t.AppendRow(table.Row{stamp(job.EndedAt), job.PageID, job.Kind, codeText(job.Code, job.Subcode), job.JobID, job.ReplayedAs, oneLine(job.Reason)})
 	}
 	if asJSON {
 		return nil
@@ -148,15 +148,15 @@ func (a *app) listDead(ctx context.Context, p *producer.Producer, q *deadQuery, 
 	return err
 }
 
-// codeOf is the platform's error, with its subcode.
-func codeOf(o producer.Outcome) string {
+// codeText is an error of the platform, with its subcode.
+func codeText(code, subcode int) string {
 	switch {
-	case o.Code == 0:
+	case code == 0:
 		return "-"
-	case o.Subcode == 0:
-		return fmt.Sprint(o.Code)
+	case subcode == 0:
+		return fmt.Sprint(code)
 	}
-	return fmt.Sprintf("%d/%d", o.Code, o.Subcode)
+	return fmt.Sprintf("%d/%d", code, subcode)
 }
 
 func (a *app) deadShowCommand() *cobra.Command {
@@ -200,7 +200,7 @@ func deadText(job producer.DeadJob) string {
 	}
 	row("outcome", string(job.Kind))
 	row("reason", job.Reason)
-	row("code", strings.TrimPrefix(codeOf(job.Outcome), "-"))
+	row("code", strings.TrimPrefix(codeText(job.Code, job.Subcode), "-"))
 	row("ended (UTC)", stamp(job.EndedAt))
 	row("page", job.PageID)
 	row("lane", string(job.Lane))
