@@ -66,7 +66,7 @@ func (j Job) checkPlace(ps *problems) {
 	switch {
 	case j.PageID == "":
 		ps.add("page_id", "missing; it is the page that the message is sent from")
-	case !validPageID(j.PageID):
+	case !IsPageID(j.PageID):
 		ps.found = append(ps.found, pageProblem)
 	}
 	if j.Lane != "" && j.Lane != LaneRealtime && j.Lane != LaneBulk {
@@ -167,9 +167,7 @@ func (j Job) check(now time.Time) (checked, error) {
 	return checked{job: j, line: r.Line, id: newID(r), body: body}, nil
 }
 
-func validPageID(s string) bool {
-	if s == "" || len(s) > 32 {
-		return false
-	}
-	return strings.Trim(s, "0123456789") == ""
+// IsPageID tells whether s can be the id of a page: 1 to 32 digits.
+func IsPageID(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
 }

@@ -165,7 +165,7 @@ func TestWrongUseExitsWith2AndSaysWhatToType(t *testing.T) {
 		"page pause 1001":                   "--for is missing\n  such as --for 2h; sendpace page hold ",
 		"page pause 1001 --for 1ms":         "--for must be 1s to 30d\n  sendpace page hold ",
 		"page pause 1001 --for soon":        "invalid argument \"soon\" for \"--for\" flag",
-		"page hold all":                     "\"all\" is no page id: it has digits only\n  sendpace page list ",
+		"page hold all":                     "\"all\" is no page id: it has 1 to 32 digits\n  sendpace page list ",
 		"page hold 1 --why " + strings.Repeat("x", 501): "--why must be text of at most 500 bytes",
 		"page show":                           "page show takes one page id, but got 0 arguments\n  sendpace page show 1001\n",
 		"page rate 1001 --for 2h":             "--rate, --bulk or --media is missing\n  such as sendpace page rate ",

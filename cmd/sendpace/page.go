@@ -35,8 +35,8 @@ func onePage(cmd *cobra.Command, args []string) error {
 
 // checkPage makes sure that there can be such a page.
 func checkPage(cfg *config.Config, id string) error {
-	if strings.Trim(id, "0123456789") != "" {
-		return misuse("sendpace page list shows the pages", "%q is no page id: it has digits only", oneLine(id))
+	if !producer.IsPageID(id) {
+		return misuse("sendpace page list shows the pages", "%q is no page id: it has 1 to 32 digits", oneLine(id))
 	}
 	if _, known := cfg.Page(id); len(cfg.Pages) > 0 && !known {
 		return misuse("sendpace config check lists the pages", "page %s is not configured", id)

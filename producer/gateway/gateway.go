@@ -70,7 +70,7 @@ func (c Config) validate() error {
 	}
 	add(len(c.Pages) == 0, "Pages: none; there is nothing to send from")
 	for i, p := range c.Pages {
-		add(!isPage(p.ID), "Pages[%d].ID %q: must be the page's number", i, p.ID)
+		add(!producer.IsPageID(p.ID), "Pages[%d].ID %q: must be the page's number", i, p.ID)
 		add(p.Token == "", "Pages[%d].Token: missing", i)
 	}
 	for i, key := range c.APIKeys {
