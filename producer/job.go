@@ -111,7 +111,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a duration; it looks like 36h or 90s", text)
+		return fmt.Errorf("%.40q is not a duration; it looks like 36h or 90s", text)
 	}
 	*d = Duration(v)
 	return nil
@@ -144,7 +144,8 @@ func ParseJob(data []byte) (Job, error) {
 	return j, nil
 }
 
-// jsonError says what is wrong with a job's JSON in the words of the job, not of the decoder.
+// jsonError says what is wrong with a job's JSON in the words of the job, not of the decoder. It repeats little of it: the text goes into
+// records and logs.
 func jsonError(err error) error {
 	var typ *json.UnmarshalTypeError
 	var syn *json.SyntaxError
@@ -153,7 +154,7 @@ func jsonError(err error) error {
 	case errors.As(err, &typ) && typ.Field == "":
 		return fmt.Errorf("job: %s where a JSON object is expected", typ.Value)
 	case errors.As(err, &typ):
-		return fmt.Errorf("%s: %s where %s is expected", typ.Field, typ.Value, typ.Type)
+		return fmt.Errorf("%s: %.40s where %s is expected", typ.Field, typ.Value, typ.Type)
 	case errors.As(err, &tim):
 		return errors.New("send_at, expires_at: a time looks like 2026-12-01T09:00:00Z")
 	case errors.As(err, &syn):
@@ -161,5 +162,5 @@ func jsonError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("job: invalid JSON: it ends too early")
 	}
-	return fmt.Errorf("job: %s", strings.TrimPrefix(err.Error(), "json: "))
+	return fmt.Errorf("job: %.80s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -96,19 +96,24 @@ func TestBadJobsNameTheField(t *testing.T) {
 
 func TestParseJobRefusesWhatIsNoJob(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("1", 1000)
 	rows := map[string]string{
-		`{"page_id":`:              "invalid JSON",
-		`{"page_id":"1"} {}`:       "more than one",
-		`{"page_id":7}`:            "page_id",
-		`[]`:                       "object",
-		`{"page_id":"1","paeg":1}`: "paeg",
-		`{"send_at":"tomorrow"}`:   "2026-12-01T09:00:00Z",
-		`{"retention":"1 day"}`:    "36h",
+		`{"page_id":`:                   "invalid JSON",
+		`{"page_id":"1"} {}`:            "more than one",
+		`{"page_id":7}`:                 "page_id",
+		`[]`:                            "object",
+		`{"page_id":"1","paeg":1}`:      "paeg",
+		`{"send_at":"tomorrow"}`:        "2026-12-01T09:00:00Z",
+		`{"retention":"1 day"}`:         "36h",
+		`{"` + long + `":1}`:            "unknown field",
+		`{"retention":"` + long + `"}`:  "36h",
+		`{"max_attempts":` + long + `}`: "max_attempts: number 111",
 		`{"key":"` + strings.Repeat("k", producer.MaxJobBytes) + `"}`: "the limit is 262144",
 	}
 	for body, says := range rows {
 		_, err := producer.ParseJob([]byte(body))
-		assert.ErrorContains(t, err, says, "%.40s", body)
+		require.ErrorContains(t, err, says, "%.40s", body)
+		assert.Less(t, len(err.Error()), 200, "%.40s", body)
 	}
 }
 
