@@ -46,6 +46,8 @@ func TestBadCalls(t *testing.T) {
 		{"a broken form", "POST", send, "message=%zz", []string{bearer}, 400, 100, 0, "form fields cannot be read"},
 		{"a broken multipart", "POST", send, "x", with("Content-Type: multipart/form-data; boundary=b"), 400, 100, 0, "cannot be read"},
 		{"a body over the limit", "POST", send, strings.Repeat(" ", 8<<10) + hello, []string{bearer}, 413, 100, 0, "larger than 8192 bytes"},
+		{"parts over the limit", "POST", send, "--b\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\n" + strings.Repeat(" ", 8<<10) +
+			"{}\r\n--b--\r\n", with("Content-Type: multipart/form-data; boundary=b"), 413, 100, 0, "larger than 8192 bytes"},
 		{"a text over the limit", "POST", send, strings.Replace(hello, words, strings.Repeat("x", 2001), 1), []string{bearer},
 			400, 100, 0, "(#100) message.text: "},
 		{"no recipient", "POST", send, `{"message":{"text":"x"}}`, []string{bearer}, 400, 100, 0, "(#100) recipient: "},

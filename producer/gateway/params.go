@@ -77,6 +77,15 @@ func (h *Handler) readParts(c *call, p *params) *failure {
 	if err := c.r.ParseMultipartForm(formMemory); err != nil {
 		return unreadable(err)
 	}
+	fields := int64(0)
+	for _, values := range c.r.MultipartForm.Value {
+		for _, value := range values {
+			fields += int64(len(value))
+		}
+	}
+	if fields > h.cfg.MaxBody {
+		return unreadable(&http.MaxBytesError{Limit: h.cfg.MaxBody})
+	}
 	for name, files := range c.r.MultipartForm.File {
 		if name != "filedata" || len(files) > 1 {
 			return invalid("a message has at most one file, in the part filedata")
