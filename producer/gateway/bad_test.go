@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -95,6 +96,15 @@ func TestBadCalls(t *testing.T) {
 		assert.NotContains(t, s.log.String(), `"warn"`)
 		assert.NotContains(t, s.log.String(), `"error"`)
 	})
+}
+
+func TestASendThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	body := strings.Replace(hello, words, strings.Repeat("x", producer.MaxJobBytes), 1)
+	a := s.do(t, "POST", "/me/messages", body, bearer)
+	assert.Equal(t, []int{400, 100}, []int{a.status, a.Error.Code}, a.body)
+	assert.Equal(t, fmt.Sprintf("(#100) a send has at most 262144 bytes, and this one has %d", len(body)), a.Error.Message)
 }
 
 func TestWrongMethodsSayWhichAreRight(t *testing.T) {
