@@ -90,7 +90,7 @@ type Rates struct {
 	RepliesPerHour float64
 	// ThreadInterval is the least time between two messages to one recipient.
 	ThreadInterval time.Duration
-	// DailyBudget is how many sends a page makes in any 24 hours; 0 in Default is no limit.
+	// DailyBudget is how many sends a page makes in any 24 hours; 0 in Config.Defaults is no limit.
 	DailyBudget int
 }
 

@@ -12,7 +12,7 @@
 //	redis.tls_ca_file          none                        certificates that vouch for Redis; none: those of the system
 //	redis.tls_cert_file        none                        the certificate that Redis is shown
 //	redis.tls_key_file         none                        the key of that certificate
-//	redis.tls_server_name      none                        the name in Redis's certificate; none: the host in the URL
+//	redis.tls_server_name      none                        the name in Redis's certificate; none: the host of each connection
 //	redis.tls_insecure         false                       accept any certificate
 //	graph.base_url             https://graph.facebook.com  where messages are sent to
 //	graph.version              v26.0                       Graph API version

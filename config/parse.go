@@ -18,7 +18,7 @@ import (
 type parser[T any] func(raw any) (value T, problem string)
 
 var (
-	graphVersion = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,3}$`)
+	graphVersion = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,2}$`)
 	pageID       = regexp.MustCompile(`^[0-9]{1,32}$`)
 	serviceText  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	secretText   = regexp.MustCompile(`^[!-~]+$`) // it travels in an HTTP header
@@ -52,17 +52,18 @@ func number(raw any) (float64, bool) {
 	return 0, false
 }
 
-func rate(raw any) (float64, string) { return above0(raw, "sends a second, such as 30 or 0.5") }
-
-func hourly(raw any) (float64, string) { return above0(raw, "replies an hour, such as 750") }
-
-func above0(raw any, unit string) (float64, string) {
-	f, ok := number(raw)
-	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || f <= 0 {
-		return 0, "must be a number above 0: " + unit
+// rate reads a number of such things.
+func rate(such string) parser[float64] {
+	return func(raw any) (float64, string) {
+		f, ok := number(raw)
+		if !ok || math.IsNaN(f) || math.IsInf(f, 0) || f <= 0 {
+			return 0, "must be a number above 0: " + such
+		}
+		return f, ""
 	}
-	return f, ""
 }
+
+const perSecond, perHour = "sends a second, such as 30 or 0.5", "private replies an hour, such as 750"
 
 func share(highest float64, such string) parser[float64] {
 	return func(raw any) (float64, string) {
@@ -139,42 +140,31 @@ func oneOf(words ...string) parser[string] {
 	}
 }
 
-func baseURL(raw any) (string, string) {
-	s, _ := raw.(string)
-	u, err := url.Parse(strings.TrimSpace(s))
-	web := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
-	if !web || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", "must be a web address without query or password, such as https://graph.facebook.com"
+// baseURL reads a web address, such as that one.
+func baseURL(such string) parser[string] {
+	return func(raw any) (string, string) {
+		s, _ := raw.(string)
+		u, err := url.Parse(strings.TrimSpace(s))
+		web := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+		if !web || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return "", "must be a web address without query or password, such as " + such
+		}
+		return strings.TrimRight(u.String(), "/"), ""
 	}
-	return strings.TrimRight(u.String(), "/"), ""
 }
 
 // graphURL is a baseURL in front of graph.version.
 func graphURL(raw any) (string, string) {
-	s, problem := baseURL(raw)
+	s, problem := baseURL("https://graph.facebook.com")(raw)
 	if problem == "" && graphVersion.MatchString(path.Base(s)) {
 		return "", "must end before the version, which is graph.version; such as https://graph.facebook.com"
 	}
 	return s, problem
 }
 
-func baseURLOrNone(raw any) (string, string) {
-	if raw == none {
-		return "", ""
-	}
-	s, problem := baseURL(raw)
-	if problem != "" {
-		problem = "must be a web address without query or password, such as http://127.0.0.1:4318"
-	}
-	return s, problem
-}
-
 func serviceName(raw any) (string, string) {
 	s, _ := raw.(string)
-	switch {
-	case s == none:
-		return "", ""
-	case !serviceText.MatchString(s):
+	if !serviceText.MatchString(s) {
 		return "", "must be 1 to 64 letters, digits, '_', '.' or '-', such as sendpace-eu"
 	}
 	return s, ""
@@ -191,7 +181,7 @@ func version(raw any) (string, string) {
 func listenAddr(raw any) (string, string) {
 	s, _ := raw.(string)
 	_, port, err := net.SplitHostPort(s)
-	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n > math.MaxUint16 {
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 		return "", "must be host:port, such as 127.0.0.1:8080"
 	}
 	return s, ""
@@ -296,12 +286,9 @@ func fileName(raw any) (string, string) {
 	return s, ""
 }
 
-func hostOrNone(raw any) (string, string) {
+func host(raw any) (string, string) {
 	s, _ := raw.(string)
-	switch {
-	case s == none:
-		return "", ""
-	case !hostName.MatchString(s) && net.ParseIP(s) == nil:
+	if !hostName.MatchString(s) && net.ParseIP(s) == nil {
 		return "", "must be a name or an address without a port, such as redis.example.com"
 	}
 	return s, ""

@@ -54,6 +54,7 @@ var sayings = map[string]string{
 	"defaults: {rate: 30/s}":                          "defaults.rate: " + badRate,
 	"defaults: {media_rate: yes}":                     "defaults.media_rate: " + badRate,
 	"pages: [{id: 1, access_token: t, bulk_rate: 0}]": "pages[0].bulk_rate: " + badRate,
+	"defaults: {replies_per_hour: 0}":                 "defaults.replies_per_hour: must be a number above 0: private replies an hour, such as 750",
 	// pages
 	"pages: [{access_token: t}]":                 "pages[0].id: is missing; type the page's number",
 	"pages: [{id: main, access_token: t}]":       "pages[0].id: must be the page's number, at most 32 digits, such as 1001",
@@ -66,7 +67,6 @@ var sayings = map[string]string{
 	"pages: [{id: 1, access_token: a}, {id: '1', access_token: b}]": "pages[1].id: is the same as that of pages[0]; " +
 		"make one entry of the two",
 	// worker
-	"defaults: {replies_per_hour: 0}": "defaults.replies_per_hour: must be a number above 0: replies an hour, such as 750",
 	"worker: {concurrency: 0}":        "worker.concurrency: must be a whole number from 1 to 10000",
 	"worker: {concurrency: 2.5}":      "worker.concurrency: must be a whole number from 1 to 10000",
 	"worker: {max_attempts: 1000}":    "worker.max_attempts: must be a whole number from 1 to 100",
@@ -89,6 +89,7 @@ var sayings = map[string]string{
 	"graph: {base_url: 'ftp://graph'}":                       "graph.base_url: must be a web address without query or password",
 	"graph: {base_url: 'https://graph.facebook.com/v26.0/'}": "graph.base_url: must end before the version, which is graph.version",
 	"graph: {version: 26}":                                   "graph.version: must be a Graph API version, such as v26.0",
+	"graph: {version: v26.100}":                              "graph.version: must be a Graph API version, such as v26.0",
 	"log: {format: text}":                                    "log.format: must be one of json, console, auto",
 	"monitor: {addr: '8080'}":                                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
 	"monitor: {addr: 'localhost:http'}":                      "monitor.addr: must be host:port, such as 127.0.0.1:8080",

@@ -262,9 +262,6 @@ type task struct {
 
 // readTasks reads tasks. Those that are gone are left out.
 func (s *shard) readTasks(ctx context.Context, ids []string) ([]task, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
 	pipe := s.rdb.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(ids))
 	for i, id := range ids {

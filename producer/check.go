@@ -67,7 +67,7 @@ func (j Job) checkPlace(ps *problems) {
 	switch {
 	case j.PageID == "":
 		ps.add("page_id", "missing; it is the page that the message is sent from")
-	case !validPageID(j.PageID):
+	case !IsPageID(j.PageID):
 		ps.found = append(ps.found, pageProblem)
 	}
 	if j.Lane != "" && j.Lane != LaneRealtime && j.Lane != LaneBulk {
@@ -137,15 +137,13 @@ func (j Job) requests(ps *problems) []*sendapi.Request {
 
 func parseRequest(ps *problems, path string, body json.RawMessage) *sendapi.Request {
 	req, err := sendapi.ParseRequest(body)
-	if err != nil {
-		ps.add(path, "%s", err)
-		return nil
+	if err == nil {
+		err = req.Validate()
 	}
-	var found sendapi.Problems
-	if errors.As(req.Validate(), &found) {
-		for _, f := range found {
-			ps.add(strings.TrimSuffix(path+"."+f.Path, "."), "%s", f.Message)
-		}
+	found, _ := errors.AsType[sendapi.Problems](err) // neither has another kind
+	for _, f := range found {
+		f.Path = strings.TrimSuffix(path+"."+f.Path, ".")
+		ps.found = append(ps.found, f)
 	}
 	noCredentials(ps, path, body)
 	return req
@@ -184,9 +182,7 @@ func (j Job) check(now time.Time) (checked, error) {
 	return checked{job: j, line: r.Line, id: newID(r), body: body}, nil
 }
 
-func validPageID(s string) bool {
-	if s == "" || len(s) > 32 {
-		return false
-	}
-	return strings.Trim(s, "0123456789") == ""
+// IsPageID tells whether s can be the id of a page: 1 to 32 digits.
+func IsPageID(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
 }

@@ -197,9 +197,6 @@ func (s *shard) noteReplays(ctx context.Context, jobs []DeadJob) error {
 	for i, job := range jobs {
 		keys[i] = pipe.Get(ctx, s.jobKey(job.PageID, againKey(job.JobID)))
 	}
-	if len(jobs) == 0 {
-		return nil
-	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}

@@ -61,7 +61,8 @@ type Job struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// MaxAttempts is how often the job is tried before it fails, 1 to 100; zero means as often as the worker is set to.
 	MaxAttempts int `json:"max_attempts,omitempty"`
-	// OnUnknown says what happens when nobody can know whether a message was sent. Empty means [Resend].
+	// OnUnknown says what happens when nobody can know whether a message was sent. Empty means as the worker is set to, which is
+	// [Resend] unless somebody says otherwise.
 	OnUnknown UnknownPolicy `json:"on_unknown,omitempty"`
 	// Retention is how long the job can still be read with [Producer.Get] after it has ended, at most 90 days. Zero means
 	// not at all, or 24 hours for a job with a key; a part of a second counts as a whole one. The stream of outcomes has it
@@ -121,7 +122,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 type spanError struct{ text string }
 
 func (e *spanError) Error() string {
-	return fmt.Sprintf("%q is not a duration; it looks like 36h or 90s", e.text)
+	return fmt.Sprintf("%.40q is not a duration; it looks like 36h or 90s", e.text)
 }
 
 // Steps are the bodies of the calls that the job makes, in their order.
@@ -166,7 +167,8 @@ func kindOf(t reflect.Type) string {
 	return "a string"
 }
 
-// jsonError says what is wrong with a job's JSON in the words of the job, not of the decoder.
+// jsonError says what is wrong with a job's JSON in the words of the job, not of the decoder. It repeats little of it: the text goes into
+// records and logs.
 func jsonError(err error) error {
 	var typ *json.UnmarshalTypeError
 	var syn *json.SyntaxError
@@ -176,7 +178,7 @@ func jsonError(err error) error {
 	case errors.As(err, &typ) && typ.Field == "":
 		return fmt.Errorf("job: %s where a JSON object is expected", typ.Value)
 	case errors.As(err, &typ):
-		return fmt.Errorf("%s: %s where %s is expected", typ.Field, typ.Value, kindOf(typ.Type))
+		return fmt.Errorf("%s: %.40s where %s is expected", typ.Field, typ.Value, kindOf(typ.Type))
 	case errors.As(err, &spa):
 		return fmt.Errorf("retention: %w", spa)
 	case errors.As(err, &tim), strings.HasPrefix(err.Error(), "Time.UnmarshalJSON"):
@@ -186,5 +188,5 @@ func jsonError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("job: invalid JSON: it ends too early")
 	}
-	return fmt.Errorf("job: %s", strings.TrimPrefix(err.Error(), "json: "))
+	return fmt.Errorf("job: %.80s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -56,7 +56,7 @@ func ParseLine(group string) (l Line, ok bool) {
 	page, rest, _ := strings.Cut(group, ":")
 	lane, part, parted := strings.Cut(rest, ":")
 	l = Line{PageID: page, Lane: Lane(lane)}
-	if !validPageID(page) || l.Lane != LaneRealtime && l.Lane != LaneBulk {
+	if !IsPageID(page) || l.Lane != LaneRealtime && l.Lane != LaneBulk {
 		return l, false
 	}
 	if name, ok := strings.CutPrefix(part, "@"); ok {
@@ -123,7 +123,7 @@ type Route struct {
 func (j Job) Route() (Route, error) {
 	var ps problems
 	reqs := j.requests(&ps)
-	if !validPageID(j.PageID) {
+	if !IsPageID(j.PageID) {
 		ps.found = append(ps.found, pageProblem)
 	}
 	if len(ps.found) > 0 {

@@ -17,7 +17,7 @@ const (
 	Expired OutcomeKind = "expired"
 	// Cancelled means that the job was cancelled before it was sent.
 	Cancelled OutcomeKind = "cancelled"
-	// Unknown means that nobody can know whether the message was sent, and that the job said not to send it again.
+	// Unknown means that nobody can know whether the message was sent, and that it was not to be sent again.
 	Unknown OutcomeKind = "unknown"
 )
 

@@ -42,6 +42,7 @@ func TestBadJobsNameTheField(t *testing.T) {
 	rows := []struct{ name, body, path, says string }{
 		{"a text that is too long", `{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":"` +
 			strings.Repeat("x", 2001) + `"}}}`, "request.message.text", "2,000"},
+		{"a text that is a number", `{"page_id":"1","request":{"recipient":{"id":"2"},"message":{"text":7}}}`, "request.message.text", "a string"},
 		{"no recipient", `{"page_id":"1","request":{"message":{"text":"x"}}}`, "request.recipient", ""},
 		{"two recipients", `{"page_id":"1","request":{"recipient":{"id":"2","user_ref":"3"},"message":{"text":"x"}}}`,
 			"request.recipient", ""},
@@ -93,31 +94,37 @@ func TestBadJobsNameTheField(t *testing.T) {
 			assert.True(t, slices.ContainsFunc(ps, func(p sendapi.Problem) bool {
 				return p.Path == row.path && strings.Contains(p.Message, row.says)
 			}), "%v", ps)
+			assert.Equal(t, row.says == "2,000", ps[0].Limit == 2000 && ps[0].Found == 2001, "%v", ps)
 		})
 	}
 }
 
 func TestParseJobRefusesWhatIsNoJob(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("1", 1000)
 	rows := map[string]string{
-		`{"page_id":`:              "invalid JSON",
-		`{"page_id":"1"} {}`:       "more than one",
-		`{"page_id":7}`:            "page_id",
-		`[]`:                       "object",
-		`{"page_id":"1","paeg":1}`: "paeg",
-		`{"send_at":"tomorrow"}`:   "2026-12-01T09:00:00Z",
-		`{"retention":"1 day"}`:    `retention: "1 day" is not a duration; it looks like 36h`,
-		`{"retention":5}`:          "retention: number where a string such as 36h is expected",
-		`{"send_at":5}`:            "send_at, expires_at: a time looks like",
-		`{"meta":"x"}`:             "meta: string where an object is expected",
-		`{"requests":{}}`:          "requests: object where an array is expected",
-		`{"max_attempts":"3"}`:     "max_attempts: string where a whole number is expected",
-		`{"key":3}`:                "key: number where a string is expected",
+		`{"page_id":`:                   "invalid JSON",
+		`{"page_id":"1"} {}`:            "more than one",
+		`{"page_id":7}`:                 "page_id",
+		`[]`:                            "object",
+		`{"page_id":"1","paeg":1}`:      "paeg",
+		`{"send_at":"tomorrow"}`:        "2026-12-01T09:00:00Z",
+		`{"retention":"1 day"}`:         `retention: "1 day" is not a duration; it looks like 36h`,
+		`{"retention":5}`:               "retention: number where a string such as 36h is expected",
+		`{"send_at":5}`:                 "send_at, expires_at: a time looks like",
+		`{"meta":"x"}`:                  "meta: string where an object is expected",
+		`{"requests":{}}`:               "requests: object where an array is expected",
+		`{"max_attempts":"3"}`:          "max_attempts: string where a whole number is expected",
+		`{"key":3}`:                     "key: number where a string is expected",
+		`{"` + long + `":1}`:            "unknown field",
+		`{"retention":"` + long + `"}`:  "36h",
+		`{"max_attempts":` + long + `}`: "max_attempts: number 111",
 		`{"key":"` + strings.Repeat("k", producer.MaxJobBytes) + `"}`: "the limit is 262144",
 	}
 	for body, says := range rows {
 		_, err := producer.ParseJob([]byte(body))
-		assert.ErrorContains(t, err, says, "%.40s", body)
+		require.ErrorContains(t, err, says, "%.40s", body)
+		assert.Less(t, len(err.Error()), 200, "%.40s", body)
 	}
 }
 

@@ -128,6 +128,11 @@ func TestCheckForms(t *testing.T) {
 			[]string{payload + ".feedback_screens[0].questions[0].score_option: has no meaning with type free_form"},
 		},
 		{
+			"question with the sign of kelvin",
+			question(`"id":"\u212a","type":"csat"`),
+			[]string{"! " + payload + ".feedback_screens[0].questions[0].id: must be letters, digits and underscores"},
+		},
+		{
 			"question, short",
 			question(`"id":"a-b","type":"csat","title":"why?","score_label":"good"`),
 			[]string{
@@ -162,12 +167,13 @@ func TestCheckForms(t *testing.T) {
 		},
 		{
 			"customer information",
-			template(`"customer_information",` + privacy + `,"countries":["US","USA","","U1"],"expires_in_days":-1,` +
+			template(`"customer_information",` + privacy + `,"countries":["US","USA","","U1","ı"],"expires_in_days":-1,` +
 				`"address_overrides":[],"contact_overrides":"x","purpose":"FUN"`),
 			[]string{
 				"! " + payload + ".countries[1]: must be a country code of two letters, such as US",
 				"! " + payload + ".countries[2]: must be a country code of two letters, such as US",
 				"! " + payload + ".countries[3]: must be a country code of two letters, such as US",
+				"! " + payload + ".countries[4]: must be a country code of two letters, such as US",
 				"! " + payload + ".expires_in_days: -1; it must be 1 to 7 [-1/1]",
 				payload + ".address_overrides: should be an object, not an array",
 				payload + ".contact_overrides: should be an object, not a string",

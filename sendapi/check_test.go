@@ -147,3 +147,12 @@ func TestProblemsRepeatNoContent(t *testing.T) {
 		assert.NotContains(t, problems.Error(), secret)
 	}
 }
+
+func TestTheErrorOfAHundredThousandProblemsIsShort(t *testing.T) {
+	t.Parallel()
+	req := sendapi.Text(sendapi.ID("1"), "x").Offering(make([]sendapi.QuickReply, 100_000)...)
+	err := req.Validate()
+	require.Len(t, err, 100_001, "each, and their number")
+	assert.Less(t, len(err.Error()), 10_000)
+	assert.Regexp(t, `; and 99951 more$`, err.Error())
+}

@@ -104,7 +104,11 @@ func (c *coder) writeRest(extra []member) {
 	if len(extra) == 0 {
 		return
 	}
-	written, _, _ := split(append(slices.Clone(c.buf[c.start:]), '}'))
+	object := append(slices.Clone(c.buf[c.start:]), '}')
+	if !json.Valid(object) { // for a value that was given as JSON and is none: Check, or encoding/json, says so
+		return
+	}
+	written, _, _ := split(object)
 	for _, m := range extra {
 		if !has(written, m.key) {
 			c.key(m.key)

@@ -71,9 +71,9 @@
 //
 // The Broadcast API (message_creatives, broadcast_messages and their insights) has no calls: the platform removed it
 // for all versions on Mar 4 2020, and names the Send API under its 24-hour rules as the replacement
-// (https://developers.facebook.com/docs/messenger-platform/reference/broadcast-api/). In Sendpace broadcasts of the
-// producer will take its place: one message and an audience become many jobs, each sent through this package at the
-// page's pace. They are a matter of a later version.
+// (https://developers.facebook.com/docs/messenger-platform/reference/broadcast-api/). In Sendpace package
+// producer/broadcast takes its place: one message and an audience become many jobs, each sent through this package at
+// the page's pace.
 //
 // The Marketing Messages API, which replaces recurring notifications, sends through an ad account and not through a
 // page, and has no calls here either.

@@ -110,13 +110,5 @@ func phoneNumber(s string) bool {
 
 // letters reports whether s is n letters of the Latin alphabet.
 func letters(s string, n int) bool {
-	if len(s) != n {
-		return false
-	}
-	for _, r := range strings.ToUpper(s) {
-		if r < 'A' || r > 'Z' {
-			return false
-		}
-	}
-	return true
+	return len(s) == n && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || 'Z' < r) && (r < 'a' || 'z' < r) })
 }

@@ -181,7 +181,7 @@ func (s *FeedbackScreen) check(c *checker) { each(c, "questions", s.Questions, 1
 func (q *FeedbackQuestion) check(c *checker) {
 	c.required("id", q.ID)
 	c.limit("id", q.ID, maxQuestionID)
-	if strings.Trim(strings.ToLower(q.ID), "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+	if strings.TrimLeftFunc(q.ID, isWord) != "" {
 		c.fail("id", "must be letters, digits and underscores")
 	}
 	if n := units(q.Title); n > 0 && n < minQuestion {

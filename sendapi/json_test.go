@@ -200,3 +200,17 @@ func TestStandardLibraryOnly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "github.com/sendpace/sendpace/sendapi\n", string(out), "packages outside the standard library")
 }
+
+// What was read with an unknown member is given JSON that is none.
+func TestBrokenJSONIsAnErrorBesideAnUnknownMember(t *testing.T) {
+	t.Parallel()
+	const read = `{"recipient":{"id":"1"},"message":{"attachment":{"type":"template","payload":{"template_type":"x"},"new":1}}}`
+	for _, broken := range []string{"", `"a`, `{`, `{"a`, `{"a":`, `[1,`, `}`, `{}{}`} {
+		req, err := sendapi.ParseRequest([]byte(read))
+		require.NoError(t, err)
+		req.Message.Attachment.Payload = sendapi.RawPayload(broken)
+		_, err = json.Marshal(req)
+		assert.Error(t, err, broken)
+		assert.Error(t, req.Validate(), broken)
+	}
+}

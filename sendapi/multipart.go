@@ -149,12 +149,10 @@ func (r *exactReader) Read(p []byte) (int, error) {
 
 // end returns io.EOF when there is nothing left.
 func (r *exactReader) end() error {
-	switch n, err := io.ReadFull(r.from, make([]byte, 1)); {
-	case n > 0:
-		return errLong
-	default:
+	if n, err := io.ReadFull(r.from, make([]byte, 1)); n == 0 {
 		return err
 	}
+	return errLong
 }
 
 // Close ends the reading.

@@ -33,11 +33,17 @@ func (p Problem) String() string {
 // Problems is every problem of one value. As an error it is never empty.
 type Problems []Problem
 
-// Error joins the problems with semicolons.
+// maxShown bounds an error's text, which goes into answers, records and logs: one body can have a hundred thousand problems.
+const maxShown = 50
+
+// Error joins the problems with semicolons. Of more than 50 it counts the rest.
 func (ps Problems) Error() string {
-	texts := make([]string, len(ps))
-	for i, p := range ps {
-		texts[i] = p.String()
+	var texts []string
+	for _, p := range ps[:min(len(ps), maxShown)] {
+		texts = append(texts, p.String())
+	}
+	if more := len(ps) - maxShown; more > 0 {
+		texts = append(texts, "and "+strconv.Itoa(more)+" more")
 	}
 	return strings.Join(texts, "; ")
 }

@@ -20,7 +20,7 @@ type redactor struct {
 	pages  []Page
 	bodies []json.RawMessage
 	texts  []string // of the bodies, once they are needed
-	quotes []quote  // of the texts
+	quotes []quote  // of the texts and the credentials
 	ready  bool
 }
 
@@ -33,13 +33,6 @@ func newRedactor(pages []Page, bodies ...json.RawMessage) *redactor {
 func (r *redactor) clean(s string) string {
 	if s == "" {
 		return ""
-	}
-	for _, page := range r.pages {
-		for _, secret := range [...]string{page.proof(), page.Token.Reveal(), page.AppSecret.Reveal()} {
-			if secret != "" {
-				s = strings.ReplaceAll(s, secret, redacted)
-			}
-		}
 	}
 	s = r.hide(s)
 	s = strings.Map(printable, strings.ToValidUTF8(s, "\uFFFD"))
@@ -55,7 +48,7 @@ func (r *redactor) carries(word string) bool {
 	return slices.ContainsFunc(r.texts, func(text string) bool { return strings.Contains(text, word) })
 }
 
-// read finds all strings that the request carries, but for the platform's own words in it.
+// read finds the credentials, and all strings that the request carries, but for the platform's own words in it.
 func (r *redactor) read() {
 	if r.ready {
 		return
@@ -74,6 +67,11 @@ func (r *redactor) read() {
 	}
 	for _, text := range r.texts {
 		r.quotes = appendQuotes(r.quotes, strings.TrimSpace(text))
+	}
+	for _, page := range r.pages {
+		for _, secret := range [...]string{page.proof(), page.Token.Reveal(), page.AppSecret.Reveal()} {
+			r.quotes = appendQuotes(r.quotes, secret)
+		}
 	}
 }
 

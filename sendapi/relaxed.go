@@ -17,7 +17,7 @@ func relaxed(text string) (strict json.RawMessage, ok bool) {
 		switch {
 		case token[0] == '\'':
 			out.WriteString(doubleQuoted(token))
-		case isWord(token[0]) && strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), ":"):
+		case isWord(rune(token[0])) && strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), ":"):
 			out.WriteString(`"` + token + `"`)
 		default:
 			out.WriteString(token)
@@ -40,13 +40,13 @@ func tokenLength(text string) int {
 			}
 		}
 		return len(text)
-	case isWord(quote):
-		return len(text) - len(strings.TrimLeftFunc(text, func(r rune) bool { return r < 0x80 && isWord(byte(r)) }))
+	case isWord(rune(quote)):
+		return len(text) - len(strings.TrimLeftFunc(text, isWord))
 	}
 	return 1
 }
 
-func isWord(c byte) bool {
+func isWord(c rune) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 

@@ -33,12 +33,9 @@ type answer struct {
 // envelope is the platform's error object.
 // https://developers.facebook.com/docs/graph-api/guides/error-handling
 type envelope struct {
-	Message   string `json:"message"`
-	Type      string `json:"type"`
-	Code      int    `json:"code"`
-	Subcode   int    `json:"error_subcode"`
-	Transient bool   `json:"is_transient"`
-	TraceID   string `json:"fbtrace_id"`
+	message, kind, trace string
+	code, subcode        int
+	transient            bool
 }
 
 // result is a successful answer.
@@ -150,15 +147,15 @@ func (a answer) failure(raw json.RawMessage, readable bool, r reading) *Error {
 	var v verdict
 	switch {
 	case env != nil:
-		v = judge(a.status, env.Code, env.Subcode, env.Transient)
+		v = judge(a.status, env.code, env.subcode, env.transient)
 		switch {
 		case v.kind == KindRecipient && r.blamesPage(env):
 			v = auth
 		case v.kind == KindRecipient && !r.toPerson:
 			v = invalid
 		}
-		e.Code, e.Subcode = env.Code, env.Subcode
-		e.Message, e.Type, e.TraceID = r.hide.clean(env.Message), r.hide.clean(env.Type), r.hide.clean(env.TraceID)
+		e.Code, e.Subcode = env.code, env.subcode
+		e.Message, e.Type, e.TraceID = r.hide.clean(env.message), r.hide.clean(env.kind), r.hide.clean(env.trace)
 		if e.Code == 100 && e.Subcode == 0 && r.blamesProof(e.Message) {
 			v = auth
 		}
@@ -189,8 +186,8 @@ func (r reading) blamesProof(message string) bool {
 // platform says "Object with ID '1001' does not exist, …" then. A wrong page id would cost a backlog otherwise. As above, no
 // message can pass for it.
 func (r reading) blamesPage(env *envelope) bool {
-	about := env.Code == 33 || env.Subcode == 33
-	return about && r.pageID != "" && strings.Contains(env.Message, "'"+r.pageID+"'") && !r.hide.carries(r.pageID)
+	about := env.code == 33 || env.subcode == 33
+	return about && r.pageID != "" && strings.Contains(env.message, "'"+r.pageID+"'") && !r.hide.carries(r.pageID)
 }
 
 // parseEnvelope takes each member for itself, so that one of an unexpected type does not cost the code.
@@ -199,15 +196,12 @@ func parseEnvelope(raw json.RawMessage) *envelope {
 	if json.Unmarshal(raw, &members) != nil || members == nil {
 		return nil
 	}
-	env := &envelope{}
-	targets := map[string]any{
-		"message": &env.Message, "type": &env.Type, "fbtrace_id": &env.TraceID, "is_transient": &env.Transient,
-	}
-	for key, target := range targets {
+	env := &envelope{code: numberOf(members["code"]), subcode: numberOf(members["error_subcode"])}
+	for key, target := range map[string]any{
+		"message": &env.message, "type": &env.kind, "fbtrace_id": &env.trace, "is_transient": &env.transient,
+	} {
 		_ = json.Unmarshal(members[key], target) // stays zero when it is of another type
 	}
-	env.Code = numberOf(members["code"])
-	env.Subcode = numberOf(members["error_subcode"])
 	return env
 }
 

@@ -224,6 +224,19 @@ func TestRedactor(t *testing.T) {
 	assert.Equal(t, maxMessage, utf8.RuneCountInString(long))
 }
 
+// A batch has the tokens of other pages in its encoded body.
+func TestCredentialsInEachForm(t *testing.T) {
+	t.Parallel()
+	r := newRedactor([]Page{{Token: "EAAtoken|of+the/page"}})
+	for in, want := range map[string]string{
+		"malformed token EAAtoken|of+the/page!":   "malformed token [redacted]!",
+		"malformed token EAAtoken|of+t...":        "malformed token [redacted]...",
+		"access_token=EAAtoken%7Cof%2Bthe%2Fpage": "access_token=[redacted]",
+	} {
+		assert.Equal(t, want, r.clean(in))
+	}
+}
+
 // Several texts of a request, or of a batch, may have something in common. What one of them hides must not keep the rest of
 // another from being found.
 func TestQuotesOfSeveralTexts(t *testing.T) {

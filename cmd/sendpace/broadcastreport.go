@@ -204,7 +204,7 @@ func reportText(r *broadcast.Report) string {
 		t := newTable("people", "code", "reason")
 		rightAlign(t, 1, 2)
 		for _, reason := range r.Reasons {
-			t.AppendRow(table.Row{reason.Count, codes(reason), oneLine(reason.Text)})
+			t.AppendRow(table.Row{reason.Count, codeText(reason.Code, reason.Subcode), oneLine(reason.Text)})
 		}
 		parts = append(parts, "Why messages failed\n\n"+render(t))
 	}
@@ -212,16 +212,6 @@ func reportText(r *broadcast.Report) string {
 		parts = append(parts, courseText(r))
 	}
 	return strings.Join(parts, "\n\n")
-}
-
-func codes(r broadcast.Reason) string {
-	switch {
-	case r.Code == 0:
-		return "-"
-	case r.Subcode == 0:
-		return fmt.Sprint(r.Code)
-	}
-	return fmt.Sprintf("%d/%d", r.Code, r.Subcode)
 }
 
 // courseText plots the rate over time.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -70,9 +69,7 @@ func onlyFirst(complete cobra.CompletionFunc) cobra.CompletionFunc {
 
 // knownPages are the configured pages; where none is, those that the fleet knows. What goes wrong only leaves them out.
 func (a *app) knownPages(cmd *cobra.Command) []cobra.Completion {
-	quiet := *a
-	quiet.stderr = io.Discard
-	cfg, err := quiet.config(cmd)
+	cfg, _, err := a.configWarnings(cmd)
 	if err != nil {
 		return nil
 	}
@@ -102,9 +99,7 @@ func askInTime(cmd *cobra.Command, cfg *config.Config, ask func(context.Context,
 
 // completeBroadcasts completes the name of a broadcast.
 func (a *app) completeBroadcasts(cmd *cobra.Command, _ []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
-	quiet := *a
-	quiet.stderr = io.Discard
-	cfg, err := quiet.config(cmd)
+	cfg, _, err := a.configWarnings(cmd)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

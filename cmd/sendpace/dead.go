@@ -30,7 +30,7 @@ func (a *app) deadCommand() *cobra.Command {
 // deadQuery says which dead jobs are wanted.
 type deadQuery struct {
 	page, broadcast string
-	code            string // with or without a subcode, as codeOf shows it
+	code            string // with or without a subcode, as codeText shows it
 	since, until    string
 	kinds           []string
 
@@ -91,7 +91,7 @@ func (q *deadQuery) wants(o producer.Outcome) bool {
 	if len(q.ids) > 0 {
 		return slices.Contains(q.ids, o.JobID)
 	}
-	return (q.page == "" || q.page == o.PageID) && (q.code == "" || q.code == strconv.Itoa(o.Code) || q.code == codeOf(o)) &&
+	return (q.page == "" || q.page == o.PageID) && (q.code == "" || q.code == strconv.Itoa(o.Code) || q.code == codeText(o.Code, o.Subcode)) &&
 		(q.broadcast == "" || q.broadcast == o.Broadcast) && (len(q.kinds) == 0 || slices.Contains(q.kinds, string(o.Kind))) &&
 		!o.EndedAt.Before(q.from) && (q.to.IsZero() || o.EndedAt.Before(q.to))
 }
@@ -142,7 +142,7 @@ func (a *app) listDead(ctx context.Context, p *producer.Producer, q *deadQuery, 
 			}
 			continue
 		}
-		t.AppendRow(table.Row{stamp(job.EndedAt), job.PageID, job.Kind, codeOf(job.Outcome), job.JobID, job.ReplayedAs, oneLine(job.Reason)})
+		t.AppendRow(table.Row{stamp(job.EndedAt), job.PageID, job.Kind, codeText(job.Code, job.Subcode), job.JobID, job.ReplayedAs, oneLine(job.Reason)})
 	}
 	if asJSON {
 		return nil
@@ -155,15 +155,15 @@ func (a *app) listDead(ctx context.Context, p *producer.Producer, q *deadQuery, 
 	return err
 }
 
-// codeOf is the platform's error, with its subcode.
-func codeOf(o producer.Outcome) string {
+// codeText is an error of the platform, with its subcode.
+func codeText(code, subcode int) string {
 	switch {
-	case o.Code == 0:
+	case code == 0:
 		return "-"
-	case o.Subcode == 0:
-		return fmt.Sprint(o.Code)
+	case subcode == 0:
+		return fmt.Sprint(code)
 	}
-	return fmt.Sprintf("%d/%d", o.Code, o.Subcode)
+	return fmt.Sprintf("%d/%d", code, subcode)
 }
 
 func (a *app) deadShowCommand() *cobra.Command {
@@ -207,7 +207,7 @@ func deadText(job producer.DeadJob) string {
 	}
 	row("outcome", string(job.Kind))
 	row("reason", job.Reason)
-	row("code", strings.TrimPrefix(codeOf(job.Outcome), "-"))
+	row("code", strings.TrimPrefix(codeText(job.Code, job.Subcode), "-"))
 	row("ended (UTC)", stamp(job.EndedAt))
 	row("page", job.PageID)
 	row("lane", string(job.Lane))

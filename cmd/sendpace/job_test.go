@@ -139,12 +139,12 @@ func TestSince(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"": {}, "2h": now.Add(-2 * time.Hour), "2026-12-01T09:00:00Z": time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC),
 	} {
-		got, err := parseSince(text, now)
+		got, err := parseTimeFlag("since", text, now)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"yesterday", "-2h", "2"} {
-		_, err := parseSince(text, now)
+		_, err := parseTimeFlag("since", text, now)
 		assert.ErrorIs(t, err, errMisuse, text)
 	}
 }

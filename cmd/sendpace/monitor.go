@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -106,7 +107,7 @@ func monitorHandler(cfg *config.Config, rdb redis.UniversalClient, readWrite boo
 
 func withPort(host string) string {
 	if _, _, err := net.SplitHostPort(host); err != nil {
-		return net.JoinHostPort(host, "80")
+		return net.JoinHostPort(strings.Trim(host, "[]"), "80")
 	}
 	return host
 }

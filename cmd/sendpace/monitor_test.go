@@ -78,6 +78,7 @@ func TestWhomTheMonitorAnswers(t *testing.T) {
 		{"localhost", false, true, "GET", "localhost:8080", "none", 200},
 		{"localhost without a port", false, true, "GET", "localhost", "none", 200},
 		{"IPv6", false, true, "GET", "[::1]:8080", "none", 200},
+		{"IPv6 without a port", false, true, "GET", "[::1]", "none", 200},
 		{"a name that was made to point here", false, true, "GET", "evil.example:8080", "none", 421},
 		{"a name, where remote visitors are allowed", false, false, "GET", "monitor.example", "none", 200},
 	} {

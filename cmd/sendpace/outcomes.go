@@ -29,6 +29,7 @@ var outcomeKinds = []producer.OutcomeKind{
 func (a *app) outcomesCommand() *cobra.Command {
 	var q outcomesQuery
 	var kinds []string
+	var since string
 	cmd := &cobra.Command{
 		Use:   "outcomes",
 		Short: "Show how jobs ended",
@@ -44,7 +45,7 @@ func (a *app) outcomesCommand() *cobra.Command {
 			if q.kinds, err = parseKinds(kinds); err != nil {
 				return err
 			}
-			if q.from, err = parseSince(q.since, time.Now()); err != nil {
+			if q.from, err = parseTimeFlag("since", since, time.Now()); err != nil {
 				return err
 			}
 			return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error { return a.showOutcomes(ctx, p, q) })
@@ -53,7 +54,8 @@ func (a *app) outcomesCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&q.follow, "follow", false, "go on with those that come, until Ctrl-C")
 	cmd.Flags().BoolVar(&q.json, "json", false, "print the full records as JSON, one a line")
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "only these `outcomes`: sent, failed, expired, cancelled, unknown")
-	q.flags(cmd)
+	cmd.Flags().StringVar(&q.page, "page", "", "only of the page with this `id`")
+	cmd.Flags().StringVar(&since, "since", "", "only those after this `time`, such as 2h or 2026-12-01T09:00:00Z")
 	a.queueFlags(cmd)
 	return cmd
 }
@@ -61,16 +63,10 @@ func (a *app) outcomesCommand() *cobra.Command {
 // outcomesQuery says which records are wanted.
 type outcomesQuery struct {
 	page   string
-	since  string
-	from   time.Time // since, as a time
+	from   time.Time // --since
 	kinds  []producer.OutcomeKind
 	follow bool
 	json   bool
-}
-
-func (q *outcomesQuery) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&q.page, "page", "", "only of the page with this `id`")
-	cmd.Flags().StringVar(&q.since, "since", q.since, "only those after this `time`, such as 2h or 2026-12-01T09:00:00Z")
 }
 
 func (q *outcomesQuery) wants(o producer.Outcome) bool {

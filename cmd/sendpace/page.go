@@ -35,8 +35,8 @@ func onePage(cmd *cobra.Command, args []string) error {
 
 // checkPageID makes sure that a page can have that id.
 func checkPageID(id string) error {
-	if strings.Trim(id, "0123456789") != "" {
-		return misuse("sendpace page list shows the pages", "%q is no page id: it has digits only", oneLine(id))
+	if !producer.IsPageID(id) {
+		return misuse("sendpace page list shows the pages", "%q is no page id: it has 1 to 32 digits", oneLine(id))
 	}
 	return nil
 }

@@ -153,11 +153,6 @@ func ask(in io.Reader, out io.Writer, question string) error {
 	return failure("answer y to go on", "nothing was done")
 }
 
-// parseSince reads the flag --since.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	return parseTimeFlag("since", text, now)
-}
-
 // parseTimeFlag reads a time, or how long ago it was; empty is the zero time.
 func parseTimeFlag(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {

@@ -71,7 +71,7 @@ func (w *watcher) watch(ctx context.Context) error {
 func (w *watcher) live(ctx context.Context, out *os.File) error {
 	const enter, leave = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 	fmt.Fprint(out, enter)
-	l := liveView{started: time.Now()}
+	var l liveView
 	defer func() {
 		fmt.Fprint(out, leave)
 		if l.view != nil {
@@ -143,7 +143,6 @@ func sizeOf(out *os.File) (width, height int) {
 
 // liveView is what the terminal shows.
 type liveView struct {
-	started time.Time
 	view    *fleetView // nil before the first answer
 	history []float64  // rate of all pages, the newest last
 	err     error      // of the last look

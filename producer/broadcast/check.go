@@ -70,9 +70,8 @@ func (p people) add(to string) bool {
 
 // checker goes through an audience and notes what is wrong with it.
 type checker struct {
-	client *Client
-	plan   *Plan
-	seen   people
+	plan *Plan
+	seen people
 }
 
 // check fills in what the plan says of the audience. It stores nothing.
@@ -84,7 +83,7 @@ func (c *Client) check(ctx context.Context, p *Plan) error {
 	validate := func(_ context.Context, job producer.Job, _ uuid.UUID) (producer.Prepared, error) {
 		return producer.Prepared{}, c.producer.Check(job)
 	}
-	k := checker{client: c, plan: p, seen: newPeople()}
+	k := checker{plan: p, seen: newPeople()}
 	run := pass{
 		rows: rows, template: p.template, spec: p.spec, seed: p.seed, use: validate, wanted: func(int) bool { return true },
 	}

@@ -153,7 +153,7 @@ func (c *Client) checkPage(id string) error {
 	if id == "" {
 		return errors.New("page: missing; it is the page that sends")
 	}
-	if _, ok := producer.ParseLine(producer.Line{PageID: id, Lane: producer.LaneBulk}.String()); !ok {
+	if !producer.IsPageID(id) {
 		return fmt.Errorf("page %q: must be the page's number, at most 32 digits", id)
 	}
 	if len(c.cfg.Pages) > 0 && !slices.Contains(c.cfg.Pages, id) {

@@ -70,7 +70,7 @@ func (c *Client) readAll(ctx context.Context) ([]*record, error) {
 }
 
 // Pause stops the sending of a broadcast. Messages that are on their way arrive. why is shown to whoever asks for its status, at
-// most 300 bytes of it; empty means that a person paused it. It returns the state that the broadcast is in then.
+// most 300 characters of it; empty means that a person paused it. It returns the state that the broadcast is in then.
 func (c *Client) Pause(ctx context.Context, name, why string) (State, error) {
 	if why == "" {
 		why = "paused by hand"

@@ -12,5 +12,5 @@
 // [Client.Cancel] control it. Redis is the authority on all of this: what a client of this package knows can be lost.
 //
 // A job is sent once as far as package worker promises it: if nobody can know whether a message was sent, it is sent again unless
-// [Spec].OnUnknown says otherwise.
+// [Spec].OnUnknown, or else the worker's configuration, says otherwise.
 package broadcast

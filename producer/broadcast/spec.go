@@ -111,18 +111,12 @@ func (s Spec) digest(audience []byte, f Format) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// settings is the spec as it is kept in Redis.
+// settings are what Status and Report tell of a spec, and a forecast needs, beside the fields that the workers read. They are kept in
+// Redis as long as the broadcast is known, without the message.
 type settings struct {
-	Name      string            `json:"name"`
-	Template  json.RawMessage   `json:"template"`
-	Defaults  map[string]string `json:"defaults,omitempty"`
-	StartAt   time.Time         `json:"start_at,omitzero"`
-	Window    string            `json:"window,omitempty"`
-	FinishBy  time.Time         `json:"finish_by,omitzero"`
-	ExpiresAt time.Time         `json:"expires_at,omitzero"`
-	TestShare float64           `json:"test_share,omitempty"`
-	TestLimit float64           `json:"test_limit,omitempty"`
-	SkipBad   bool              `json:"skip_bad,omitempty"`
+	Window    string    `json:"window,omitempty"`
+	FinishBy  time.Time `json:"finish_by,omitzero"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Calls are how many one person gets, and Media whether audio or video is among them.
 	Calls int  `json:"calls"`
 	Media bool `json:"media,omitempty"`

@@ -141,12 +141,11 @@ func (c *Client) create(ctx context.Context, p *Plan) (made, error) {
 func (p *Plan) fields(seed uint64) ([]any, error) {
 	s := p.spec
 	spec, err := json.Marshal(settings{
-		Name: s.Name, Template: s.Template, Defaults: s.Defaults, StartAt: s.StartAt, Window: s.Window.String(),
-		FinishBy: s.FinishBy, ExpiresAt: s.expiry(), TestShare: s.TestShare, TestLimit: s.TestLimit, SkipBad: s.SkipBad,
+		Window: s.Window.String(), FinishBy: s.FinishBy, ExpiresAt: s.expiry(),
 		Calls: len(p.template.bodies), Media: p.media, People: p.People, Duplicates: p.Duplicates, Bad: p.Bad,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("template: %w", err)
+		return nil, fmt.Errorf("settings: %w", err)
 	}
 	fields := []any{
 		"page", s.PageID, "weight", s.Weight, "spec", spec, "seed", strconv.FormatUint(seed, 10), "test", p.Test,

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -46,6 +47,8 @@ func TestBadCalls(t *testing.T) {
 		{"a broken form", "POST", send, "message=%zz", []string{bearer}, 400, 100, 0, "form fields cannot be read"},
 		{"a broken multipart", "POST", send, "x", with("Content-Type: multipart/form-data; boundary=b"), 400, 100, 0, "cannot be read"},
 		{"a body over the limit", "POST", send, strings.Repeat(" ", 8<<10) + hello, []string{bearer}, 413, 100, 0, "larger than 8192 bytes"},
+		{"parts over the limit", "POST", send, "--b\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\n" + strings.Repeat(" ", 8<<10) +
+			"{}\r\n--b--\r\n", with("Content-Type: multipart/form-data; boundary=b"), 413, 100, 0, "larger than 8192 bytes"},
 		{"a text over the limit", "POST", send, strings.Replace(hello, words, strings.Repeat("x", 2001), 1), []string{bearer},
 			400, 100, 0, "(#100) message.text: "},
 		{"no recipient", "POST", send, `{"message":{"text":"x"}}`, []string{bearer}, 400, 100, 0, "(#100) recipient: "},
@@ -93,6 +96,15 @@ func TestBadCalls(t *testing.T) {
 		assert.NotContains(t, s.log.String(), `"warn"`)
 		assert.NotContains(t, s.log.String(), `"error"`)
 	})
+}
+
+func TestASendThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	body := strings.Replace(hello, words, strings.Repeat("x", producer.MaxJobBytes), 1)
+	a := s.do(t, "POST", "/me/messages", body, bearer)
+	assert.Equal(t, []int{400, 100}, []int{a.status, a.Error.Code}, a.body)
+	assert.Equal(t, fmt.Sprintf("(#100) a send has at most 262144 bytes, and this one has %d", len(body)), a.Error.Message)
 }
 
 func TestWrongMethodsSayWhichAreRight(t *testing.T) {

@@ -70,7 +70,7 @@ func (c Config) validate() error {
 	}
 	add(len(c.Pages) == 0, "Pages: none; there is nothing to send from")
 	for i, p := range c.Pages {
-		add(!isPage(p.ID), "Pages[%d].ID %q: must be the page's number", i, p.ID)
+		add(!producer.IsPageID(p.ID), "Pages[%d].ID %q: must be the page's number", i, p.ID)
 		add(p.Token == "", "Pages[%d].Token: missing", i)
 	}
 	for i, key := range c.APIKeys {
@@ -145,10 +145,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began, id := time.Now(), requestID(r)
 	w.Header().Set(requestHeader, id)
 	found, arg, refused := findRoute(r.Method, r.URL.Path)
-	a := internalError.reply()
 	r, span := h.startSpan(r, found)
+	var a reply
 	defer func() {
 		if why := recover(); why != nil {
+			a = internalError.reply()
 			// Neither the value nor the path: both may hold what a caller sent.
 			h.cfg.Log.Error().Str("request", id).Str("type", fmt.Sprintf("%T", why)).Msg("a call to the gateway panicked")
 		}
@@ -184,6 +185,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, found *route, a
 		return overloaded.reply()
 	}
 	defer leave()
+	defer func() {
+		if r.MultipartForm != nil { // net/http removes files of the request that it made itself, not of one with a span
+			_ = r.MultipartForm.RemoveAll()
+		}
+	}()
 	if c.token != "" {
 		c.extend(uploadTime)
 	}

@@ -71,11 +71,20 @@ func (h *Handler) readBody(c *call, p *params) *failure {
 	return nil
 }
 
-// readParts leaves large files on disk, where net/http removes them at the end of the call.
+// readParts leaves large files on disk until the call ends.
 func (h *Handler) readParts(c *call, p *params) *failure {
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, sendapi.MaxFileBytes+h.cfg.MaxBody)
 	if err := c.r.ParseMultipartForm(formMemory); err != nil {
 		return unreadable(err)
+	}
+	fields := int64(0)
+	for _, values := range c.r.MultipartForm.Value {
+		for _, value := range values {
+			fields += int64(len(value))
+		}
+	}
+	if fields > h.cfg.MaxBody {
+		return unreadable(&http.MaxBytesError{Limit: h.cfg.MaxBody})
 	}
 	for name, files := range c.r.MultipartForm.File {
 		if name != "filedata" || len(files) > 1 {
@@ -104,9 +113,10 @@ func (p *params) settle(query url.Values) *failure {
 	if !ok {
 		return invalid("the body must be a JSON object, or form fields")
 	}
-	inBody := ""
+	inBody, named := "", map[string]bool{}
 	kept := make([]member, 0, len(members))
 	for _, m := range members {
+		named[m.name] = true
 		if m.name == "access_token" {
 			_ = json.Unmarshal(m.value, &inBody) // anything but a string is none
 		}
@@ -117,8 +127,7 @@ func (p *params) settle(query url.Values) *failure {
 	changed := len(kept) < len(members)
 	queried, _ := membersOf(sendapi.JoinFields(query)) // an object
 	for _, m := range queried {
-		named := func(k member) bool { return k.name == m.name }
-		if !slices.Contains(credentialNames, m.name) && !slices.ContainsFunc(kept, named) {
+		if !slices.Contains(credentialNames, m.name) && !named[m.name] {
 			kept, changed = append(kept, m), true
 		}
 	}

@@ -91,8 +91,3 @@ func withoutVersion(parts []string) []string {
 	}
 	return parts
 }
-
-// isPage tells the number of a page.
-func isPage(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
-}

@@ -37,6 +37,9 @@ func (h *Handler) newJob(node string, p params, header http.Header) (producer.Jo
 	if f != nil {
 		return producer.Job{}, f
 	}
+	if len(p.body) > producer.MaxJobBytes { // to read it and say all that is wrong could take a thousand times its size
+		return producer.Job{}, invalid("a send has at most %d bytes, and this one has %d", producer.MaxJobBytes, len(p.body))
+	}
 	job, f := jobOf(header)
 	job.PageID, job.Request = page, p.body
 	return job, f

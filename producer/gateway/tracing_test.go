@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,5 +42,22 @@ func TestCallsAreTraced(t *testing.T) {
 	said := fmt.Sprintf("%+v", ended)
 	for _, hidden := range []string{first, "stranger-token", words, `"7"`, "access_token"} {
 		assert.NotContains(t, said, hidden)
+	}
+}
+
+// A file that does not fit into memory is on disk for the time of its call, traced or not.
+func TestNoUploadedFileStaysOnDisk(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	const parts = "--b\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\n" + `{"attachment":{"type":"image","payload":{}}}` +
+		"\r\n--b\r\nContent-Disposition: form-data; name=\"filedata\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n%s\r\n--b--\r\n"
+	for name, gc := range map[string]gateway.Config{"traced": {Tracing: sdktrace.NewTracerProvider()}, "not traced": {}} {
+		s := newSetup(t, redistest.Mini(t), producer.Config{}, gc)
+		a := s.do(t, "POST", "/me/message_attachments", fmt.Sprintf(parts, strings.Repeat("x", 256<<10)), bearer,
+			"Content-Type: multipart/form-data; boundary=b")
+		require.Equal(t, 200, a.status, a.body)
+		s.server.Close()
+		left, err := os.ReadDir(os.TempDir())
+		require.NoError(t, err)
+		assert.Empty(t, left, name)
 	}
 }

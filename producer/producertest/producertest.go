@@ -64,11 +64,12 @@ func (q *Queue) Jobs() []producer.JobInfo {
 	ctx := context.Background()
 	lines, err := q.Redis.SMembers(ctx, q.keys.Groups()).Result()
 	q.must(err)
+	places := []string{q.keys.Scheduled()}
+	for _, line := range lines {
+		places = append(places, q.keys.Line(line))
+	}
 	var ids []string
-	for _, key := range append([]string{q.keys.Scheduled()}, lines...) {
-		if key != q.keys.Scheduled() {
-			key = q.keys.Line(key)
-		}
+	for _, key := range places {
 		found, err := q.Redis.ZRange(ctx, key, 0, -1).Result()
 		q.must(err)
 		ids = append(ids, found...)

@@ -34,5 +34,3 @@ func (r *recent[K, V]) remove(key K) {
 	delete(r.young, key)
 	delete(r.old, key)
 }
-
-func (r *recent[K, V]) size() int { return len(r.young) + len(r.old) }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/sendpace/sendpace/producer"
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
@@ -89,8 +90,8 @@ func (h *Handler) order(w http.ResponseWriter, r *http.Request) (o order, ok boo
 		refuse(w, http.StatusBadRequest, `send {"scope": "1001"}, and to stop it "seconds" and "why"`)
 		return o, false
 	}
-	if o.Scope != pace.App && (o.Scope == "" || strings.Trim(o.Scope, "0123456789") != "") {
-		refuse(w, http.StatusUnprocessableEntity, "the scope is a page's id, which has digits only, or app")
+	if o.Scope != pace.App && !producer.IsPageID(o.Scope) {
+		refuse(w, http.StatusUnprocessableEntity, "the scope is a page's id, which has 1 to 32 digits, or app")
 		return o, false
 	}
 	_, _ = io.Copy(io.Discard, r.Body) // so that the connection can be used again

@@ -37,6 +37,7 @@ func TestActing(t *testing.T) {
 		{"below 0", stop, `{"scope":"1001","seconds":-1,"why":"x"}`, "application/json", "", 422, ""},
 		{"no page", release, `{}`, "application/json", "", 422, ""},
 		{"no page's id", release, `{"scope":"1001:bulk"}`, "application/json", "", 422, ""},
+		{"a page's id that is too long", release, `{"scope":"` + strings.Repeat("1", 33) + `"}`, "application/json", "", 422, ""},
 		{"another member", release, `{"scope":"1001","all":true}`, "application/json", "", 400, ""},
 		{"no JSON", release, `scope=1001`, "application/json", "", 400, ""},
 		{"two orders", release, `{"scope":"1001"}{"scope":"1002"}`, "application/json", "", 400, ""},
