@@ -50,9 +50,9 @@ func cutShort(ctx context.Context, err error) error {
 	case ctx.Err() == nil, !errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &said):
-		return failure(said.hint, "interrupted")
+		return failure(said.hint, "%w", interrupted("interrupted"))
 	}
-	return errors.New("interrupted")
+	return interrupted("interrupted")
 }
 
 // outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.

@@ -185,6 +185,9 @@ func TestCtrlCInTheMiddle(t *testing.T) {
 	assert.Equal(t, err, cutShort(going, err), "it was not the person")
 	assert.Equal(t, io.EOF, cutShort(ended, io.EOF))
 	assert.NoError(t, cutShort(ended, nil))
+	for _, err := range []error{err, failure("choose another port", "%w", err)} {
+		assert.NoError(t, unlessStopped(ended, cutShort(ended, err)), "a gateway or a monitor that is told to end ends well")
+	}
 }
 
 func TestARedisThatTakesNothing(t *testing.T) {
