@@ -205,6 +205,21 @@ func TestARedisThatTakesNothing(t *testing.T) {
 	}
 }
 
+// A client that finds the master by itself can meet a replica only as long as the others do not agree.
+func TestAReplicaThatTheURLDoesNotName(t *testing.T) {
+	t.Parallel()
+	readOnly := errors.New("READONLY You can't write against a read only replica.")
+	for mode, hint := range map[config.RedisMode]string{
+		config.RedisSingle:   "this Redis is a replica: name its master in redis.url, or its Sentinels",
+		config.RedisSentinel: "the Redis servers are just being rearranged: type it again",
+		config.RedisCluster:  "the Redis servers are just being rearranged: type it again",
+	} {
+		var said *hinted
+		require.ErrorAs(t, unwritable(t.Context(), nil, readOnly, mode), &said)
+		assert.Equal(t, hint, said.hint, mode)
+	}
+}
+
 func TestAnotherKindOfRedisThanTheURLSays(t *testing.T) {
 	t.Parallel()
 	addr := redistest.Server(t)
@@ -229,11 +244,11 @@ func TestAnotherKindOfRedisThanTheURLSays(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := config.Load(config.Source{})
+	address, err := config.ParseRedis("redis://127.0.0.1")
 	require.NoError(t, err)
 	hintOf := func(err error) string {
 		var h *hinted
-		errors.As(outage(err, cfg), &h)
+		errors.As(outage(err, address), &h)
 		if h == nil {
 			return ""
 		}
@@ -246,5 +261,5 @@ func TestOutage(t *testing.T) {
 	assert.Empty(t, hintOf(&net.OpError{Op: "listen", Err: errors.New("in use")}))
 	assert.Empty(t, hintOf(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}))
 	assert.Empty(t, hintOf(errors.New("something else")))
-	assert.NoError(t, outage(nil, cfg))
+	assert.NoError(t, outage(nil, address))
 }
