@@ -59,6 +59,7 @@ func (j Job) validate(now time.Time) ([]*sendapi.Request, sendapi.Problems) {
 	j.checkTimes(&ps, now)
 	j.checkPolicy(&ps)
 	reqs := j.requests(&ps)
+	j.checkCredentials(&ps)
 	return reqs, ps.found
 }
 
@@ -145,19 +146,25 @@ func parseRequest(ps *problems, path string, body json.RawMessage) *sendapi.Requ
 		f.Path = strings.TrimSuffix(path+"."+f.Path, ".")
 		ps.found = append(ps.found, f)
 	}
-	noCredentials(ps, path, body)
 	return req
 }
 
-// noCredentials refuses what the platform would take beside a message: the queue must hold no token.
-func noCredentials(ps *problems, path string, body json.RawMessage) {
-	for _, name := range []string{"access_token", "appsecret_proof"} {
-		if !bytes.Contains(body, []byte(`"`+name+`"`)) { // spares nearly all a second look
-			continue
+// checkCredentials refuses what the platform would take beside a message: the queue must hold no token. A job that is in the queue
+// is not asked: older versions let one in, and its message must not be lost for it.
+func (j Job) checkCredentials(ps *problems) {
+	for i, body := range j.Steps() {
+		path := "request"
+		if len(j.Requests) > 0 {
+			path = fmt.Sprintf("requests[%d]", i)
 		}
-		var members map[string]json.RawMessage
-		if json.Unmarshal(body, &members) == nil && members[name] != nil {
-			ps.add(path+"."+name, "leave it out: it would stand in Redis, and a worker sends with the page's own")
+		for _, name := range []string{"access_token", "appsecret_proof"} {
+			if !bytes.Contains(body, []byte(`"`+name+`"`)) { // spares nearly all a second look
+				continue
+			}
+			var members map[string]json.RawMessage
+			if json.Unmarshal(body, &members) == nil && members[name] != nil {
+				ps.add(path+"."+name, "leave it out: it would stand in Redis, and a worker sends with the page's own")
+			}
 		}
 	}
 }

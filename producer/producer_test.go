@@ -179,6 +179,19 @@ func TestLinesClassesAndUnknownFields(t *testing.T) {
 	}
 }
 
+// A token in a request is refused since a version that finds jobs of older ones in the queue.
+func TestAWorkerTakesAStoredJobWithATokenInIt(t *testing.T) {
+	t.Parallel()
+	const request = `{"recipient":{"id":"2"},"message":{"text":"x"},"access_token":"EAAB","appsecret_proof":"x"}`
+	for _, body := range []string{`"request":` + request, `"requests":[` + request + `,` + request + `]`} {
+		job, err := producer.ParseJob([]byte(`{"page_id":"1",` + body + `}`))
+		require.NoError(t, err)
+		require.ErrorContains(t, job.Validate(time.Now()), "access_token")
+		_, err = job.Route()
+		assert.NoError(t, err, body)
+	}
+}
+
 func TestParseLine(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{

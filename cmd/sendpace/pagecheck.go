@@ -187,7 +187,8 @@ func adviceOn(e *sendapi.Error) string {
 
 // adviceOnHold says what comes before the release of a page whose token works.
 func adviceOnHold(hold pace.Reason) string {
-	if hold.Code == 190 || hold.Code == 102 || hold.MissingToken {
+	switch {
+	case hold.Code == 190, hold.Code == 102, hold.Code == 33, hold.Subcode == 33, hold.MissingToken:
 		return "its token works now: "
 	}
 	return adviceOnCode(hold.Code, hold.Subcode) + "; then: "

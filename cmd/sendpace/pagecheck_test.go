@@ -83,6 +83,10 @@ func TestAdvice(t *testing.T) {
 		said[adviceOnCode(c[0], c[1])] = true
 	}
 	assert.Len(t, said, 10, "the platform's restrictions share one, all others differ")
+	for _, hold := range []pace.Reason{{Code: 190}, {Code: 33}, {Code: 100, Subcode: 33}, {MissingToken: true}} {
+		assert.Equal(t, "its token works now: ", adviceOnHold(hold), "%+v: the check has shown that it is this page's", hold)
+	}
+	assert.Equal(t, adviceOnCode(100, 0)+"; then: ", adviceOnHold(pace.Reason{Code: 100}))
 	for _, kind := range sendapi.Kinds() {
 		assert.NotEmpty(t, strings.TrimSpace(adviceOn(&sendapi.Error{Kind: kind})), kind)
 	}

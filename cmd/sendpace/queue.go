@@ -39,8 +39,9 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	err = cutShort(ctx, run(ctx, rdb))
-	return errors.Join(outage(unwritable(ctx, rdb, explained(ctx, rdb, err)), cfg), closeRedis())
+	address, _ := config.ParseRedis(cfg.Redis.URL.Reveal()) // openRedis has read it
+	err = explained(ctx, rdb, cutShort(ctx, run(ctx, rdb)))
+	return errors.Join(outage(unwritable(ctx, rdb, err, address.Mode), address), closeRedis())
 }
 
 // cutShort says of a command that a Ctrl-C ended just that, and what to do about it if the command knows.
@@ -50,13 +51,13 @@ func cutShort(ctx context.Context, err error) error {
 	case ctx.Err() == nil, !errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &said):
-		return failure(said.hint, "interrupted")
+		return failure(said.hint, "%w", interrupted("interrupted"))
 	}
-	return errors.New("interrupted")
+	return interrupted("interrupted")
 }
 
 // outage says what to do about a Redis that went away in the middle of a command, unless the command has said it.
-func outage(err error, cfg *config.Config) error {
+func outage(err error, address config.RedisAddress) error {
 	var said *hinted
 	var network net.Error
 	var op *net.OpError
@@ -67,18 +68,16 @@ func outage(err error, cfg *config.Config) error {
 	case !errors.As(err, &network) && !errors.Is(err, io.EOF):
 		return err
 	}
-	address, parseErr := config.ParseRedis(cfg.Redis.URL.Reveal())
-	if parseErr != nil {
-		return err
-	}
 	return failure("type it again once Redis at "+address.String()+" answers", "Redis went away: %w", err)
 }
 
 // unwritable says what to do about a Redis that answers but takes nothing, unless the command has said it.
-func unwritable(ctx context.Context, rdb redis.UniversalClient, err error) error {
+func unwritable(ctx context.Context, rdb redis.UniversalClient, err error, mode config.RedisMode) error {
 	var said *hinted
 	switch {
 	case errors.As(err, &said):
+	case mode != config.RedisSingle && (redis.IsReadOnlyError(err) || isMoved(err)): // the client finds the master by itself
+		return failure("the Redis servers are just being rearranged: type it again", "%w", err)
 	case redis.IsReadOnlyError(err):
 		return failure("this Redis is a replica: name its master in redis.url, or its Sentinels", "%w", err)
 	case isMoved(err):

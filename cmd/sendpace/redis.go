@@ -36,7 +36,7 @@ func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.Un
 	rdb := redis.NewUniversalClient(redisOptions(cfg, address))
 	if err := ping(ctx, rdb); err != nil {
 		if ctx.Err() != nil {
-			return nil, nil, errors.Join(interrupted{}, rdb.Close())
+			return nil, nil, errors.Join(interrupted("interrupted; nothing was done"), rdb.Close())
 		}
 		return nil, nil, failure(redisHint(err, address), "Redis at %s does not answer%w", address, errors.Join(err, rdb.Close()))
 	}
@@ -55,11 +55,11 @@ func openRedis(ctx context.Context, cfg config.Redis, tweaks ...tweak) (redis.Un
 	return rdb, rdb.Close, nil
 }
 
-// interrupted is the error of a Ctrl-C before anything was done.
-type interrupted struct{}
+// interrupted is the error of a Ctrl-C, in words for the person who typed it.
+type interrupted string
 
-func (interrupted) Error() string { return "interrupted; nothing was done" }
-func (interrupted) Unwrap() error { return context.Canceled }
+func (i interrupted) Error() string { return string(i) }
+func (interrupted) Unwrap() error   { return context.Canceled }
 
 func ping(ctx context.Context, rdb redis.UniversalClient) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)

@@ -185,6 +185,9 @@ func TestCtrlCInTheMiddle(t *testing.T) {
 	assert.Equal(t, err, cutShort(going, err), "it was not the person")
 	assert.Equal(t, io.EOF, cutShort(ended, io.EOF))
 	assert.NoError(t, cutShort(ended, nil))
+	for _, err := range []error{err, failure("choose another port", "%w", err)} {
+		assert.NoError(t, unlessStopped(ended, cutShort(ended, err)), "a gateway or a monitor that is told to end ends well")
+	}
 }
 
 func TestARedisThatTakesNothing(t *testing.T) {
@@ -199,6 +202,21 @@ func TestARedisThatTakesNothing(t *testing.T) {
 		got := sendpace("", []string{"SENDPACE_REDIS_URL=redis://" + addr}, tt.command...)
 		assert.Equal(t, 1, got.code, tt.command)
 		assert.Contains(t, got.err, "\n  "+hint+"\n")
+	}
+}
+
+// A client that finds the master by itself can meet a replica only as long as the others do not agree.
+func TestAReplicaThatTheURLDoesNotName(t *testing.T) {
+	t.Parallel()
+	readOnly := errors.New("READONLY You can't write against a read only replica.")
+	for mode, hint := range map[config.RedisMode]string{
+		config.RedisSingle:   "this Redis is a replica: name its master in redis.url, or its Sentinels",
+		config.RedisSentinel: "the Redis servers are just being rearranged: type it again",
+		config.RedisCluster:  "the Redis servers are just being rearranged: type it again",
+	} {
+		var said *hinted
+		require.ErrorAs(t, unwritable(t.Context(), nil, readOnly, mode), &said)
+		assert.Equal(t, hint, said.hint, mode)
 	}
 }
 
@@ -226,11 +244,11 @@ func TestAnotherKindOfRedisThanTheURLSays(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := config.Load(config.Source{})
+	address, err := config.ParseRedis("redis://127.0.0.1")
 	require.NoError(t, err)
 	hintOf := func(err error) string {
 		var h *hinted
-		errors.As(outage(err, cfg), &h)
+		errors.As(outage(err, address), &h)
 		if h == nil {
 			return ""
 		}
@@ -243,5 +261,5 @@ func TestOutage(t *testing.T) {
 	assert.Empty(t, hintOf(&net.OpError{Op: "listen", Err: errors.New("in use")}))
 	assert.Empty(t, hintOf(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}))
 	assert.Empty(t, hintOf(errors.New("something else")))
-	assert.NoError(t, outage(nil, cfg))
+	assert.NoError(t, outage(nil, address))
 }
