@@ -104,6 +104,7 @@ func (p *Producer) followAll(ctx context.Context, sp *spread, f Follow, handle f
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var one sync.Mutex // caller of handle, or of OnError
+	var refused error
 	tell := f.OnError
 	f.OnError = func(err error) {
 		one.Lock()
@@ -116,11 +117,11 @@ func (p *Producer) followAll(ctx context.Context, sp *spread, f Follow, handle f
 		if over(inner) { // the handler of another shard has refused
 			return context.Cause(inner)
 		}
-		err := handle(ctx, r) // which may finish when there are other shards
-		if err != nil {
+		if err := handle(ctx, r); err != nil { // it may finish when there are other shards
+			refused = err
 			stop(err) // before another shard's turn
 		}
-		return err
+		return refused
 	}
 	var wg sync.WaitGroup
 	for _, s := range sp.shards {
@@ -133,8 +134,11 @@ func (p *Producer) followAll(ctx context.Context, sp *spread, f Follow, handle f
 	}
 	wg.Go(func() { p.watch(inner, sp, stop) })
 	wg.Wait()
-	if over(ctx) {
+	switch {
+	case over(ctx):
 		return nil
+	case refused != nil: // perhaps just when there were other shards
+		return refused
 	}
 	return context.Cause(inner)
 }

@@ -95,11 +95,11 @@ func (h *Hand) PageID() string { return h.page }
 // Header is a header of the job's task; see [taskmsg.Message.Header].
 func (h *Hand) Header(name string) string { return h.msg.Header(name) }
 
-// forAsynq is the message as asynq gets to see it. The payload stays here: the handler takes it from the hand.
+// forAsynq is the message as asynq gets to see it.
 func (h *Hand) forAsynq() string {
 	return h.msg.With(
 		taskmsg.Edit{Field: taskmsg.Timeout, Number: int64(handTimeout / time.Second)}, taskmsg.Edit{Field: taskmsg.Deadline},
-		taskmsg.Edit{Field: taskmsg.ID, Text: h.ID}, taskmsg.Edit{Field: taskmsg.Payload},
+		taskmsg.Edit{Field: taskmsg.ID, Text: h.ID},
 		taskmsg.Edit{Field: taskmsg.Headers}, // Header has them, and asynq drops a task whose headers it cannot
 	)
 }
