@@ -17,7 +17,6 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sendpace/sendpace/producer"
@@ -217,11 +216,4 @@ func paceOf(calls []sandbox.Call, page string) sandbox.Pace {
 		}
 	}
 	return sandbox.Measure(times)
-}
-
-// assertNotFaster fails where something sends faster than a limit a second. Slots are exact, as the tests in virtual time show; here a busy
-// machine lets messages arrive later than they were sent. Two workers that each keep to the limit by themselves would show as its double.
-func assertNotFaster(t *testing.T, got sandbox.Pace, limit int) {
-	t.Helper()
-	assert.LessOrEqual(t, got.WorstSecond, limit+limit/5)
 }

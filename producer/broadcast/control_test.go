@@ -41,6 +41,7 @@ func TestTheSettingsThatThePacerReads(t *testing.T) {
 		spec.StartAt = time.Now().Add(time.Hour).Truncate(time.Second)
 		start(t, newClient(t, rdb), spec, csvOf(people(8)))
 		got := rdb.HGetAll(t.Context(), keys.Broadcast("sale")).Val()
+		assert.NotContains(t, got["spec"], "token")
 		assert.NotContains(t, got["spec"], "Hello", "the message is in the jobs alone")
 		for _, field := range []string{"spec", "digest", "seed"} {
 			assert.NotEmpty(t, got[field])
