@@ -119,13 +119,19 @@ func TestWrongProofIsNoFaultOfTheMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := answer{status: 400, header: make(http.Header), body: []byte(row.body), whole: true}
-			_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), row.text))))
-			require.NotNil(t, e)
-			assert.Equal(t, row.want, e.Kind)
-			assert.Equal(t, row.want == KindAuth, e.Scope == ScopePage)
+			assertBlamed(t, row.body, row.text, row.want)
 		})
 	}
+}
+
+// assertBlamed sends a text that is answered with an error. Only one that is the page's own fault stops the page.
+func assertBlamed(t *testing.T, body, text string, want Kind) {
+	t.Helper()
+	a := answer{status: 400, header: make(http.Header), body: []byte(body), whole: true}
+	_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), text))))
+	require.NotNil(t, e)
+	assert.Equal(t, want, e.Kind)
+	assert.Equal(t, want == KindAuth, e.Scope == ScopePage)
 }
 
 // A page that the platform does not know must not cost the messages of a backlog either.
@@ -146,11 +152,7 @@ func TestAWrongPageIsNoFaultOfThePerson(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := answer{status: 400, header: make(http.Header), body: []byte(row.body), whole: true}
-			_, e := a.sent(false, newRedactor(nil, encode(Text(ID("7"), row.text))))
-			require.NotNil(t, e)
-			assert.Equal(t, row.want, e.Kind)
-			assert.Equal(t, row.want == KindAuth, e.Scope == ScopePage)
+			assertBlamed(t, row.body, row.text, row.want)
 		})
 	}
 }
