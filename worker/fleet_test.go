@@ -22,8 +22,8 @@ import (
 	"github.com/sendpace/sendpace/worker/redistest"
 )
 
+// It does not run beside other tests, as TestARollingRestartLosesNothingAndHoldsThePace.
 func TestFleetHoldsPaceAndOrder(t *testing.T) {
-	t.Parallel()
 	f := newFleet(t, map[string]pace.Rates{"1001": rate(50)}, 50*time.Millisecond)
 	f.enqueue("1001", 250, 40)
 	for range 2 {
