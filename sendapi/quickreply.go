@@ -23,7 +23,8 @@ var quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail}
 // QuickReply is a button under a message that answers it.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
 type QuickReply struct {
-	// ContentType is required. The fields below go with ReplyText only.
+	// ContentType is required. The fields below go with ReplyText only; with another type each is a warning, as public clients
+	// send them along.
 	ContentType QuickReplyType
 	// Title is what the button says; beyond 20 characters it is cut off. The platform's page requires it in one
 	// place and lets an image stand for it in another; send it. Check warns when there is an image only.
@@ -57,7 +58,7 @@ func (q *QuickReply) check(c *checker) {
 	} else {
 		for _, f := range [...]address{{"title", q.Title}, {"payload", q.Payload}, {"image_url", q.ImageURL}} {
 			if f.value != "" {
-				c.fail(f.key, "allowed with content_type text only")
+				c.warn(f.key, "has a meaning with content_type text only")
 			}
 		}
 	}
