@@ -304,6 +304,14 @@ func TestCheckMessage(t *testing.T) {
 			[]string{"! message.quick_replies[0].content_type: required: one of text, user_phone_number, user_email"},
 		},
 		{
+			"quick reply in upper case",
+			answers(`{"content_type":"TEXT"},{"content_type":"USER_EMAIL"}`),
+			[]string{
+				"! message.quick_replies[0].title: required, unless there is an image_url",
+				"! message.quick_replies[0].payload: required, unless there is an image_url",
+			},
+		},
+		{
 			"quick reply of unknown type",
 			answers(`{"content_type":"USER_CITY"}`),
 			[]string{"! message.quick_replies[0].content_type: unknown value \"USER_CITY\"; it must be one of " +

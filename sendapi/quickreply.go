@@ -17,8 +17,11 @@ const (
 	ReplyLocation QuickReplyType = "location"
 )
 
-// quickReplyTypes is those of today.
-var quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail}
+// quickReplyTypes is those of today, anyQuickReply all.
+var (
+	quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail}
+	anyQuickReply   = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail, ReplyLocation}
+)
 
 // QuickReply is a button under a message that answers it.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
@@ -41,7 +44,7 @@ type QuickReply struct {
 const maxButtonTitle = 20
 
 func (q *QuickReply) code(c *coder) {
-	text(c, "content_type", &q.ContentType)
+	eitherCase(c, "content_type", &q.ContentType, anyQuickReply)
 	text(c, "title", &q.Title)
 	looseText(c, "payload", &q.Payload)
 	text(c, "image_url", &q.ImageURL)
