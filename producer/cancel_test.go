@@ -243,6 +243,24 @@ func TestCancelPageAndBroadcast(t *testing.T) {
 	})
 }
 
+// A name that a program has lost must not stand for all jobs that have none.
+func TestCancellingNothingInParticularIsRefused(t *testing.T) {
+	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
+		p := newProducer(t, rdb)
+		r, err := p.Enqueue(bg, text("1", "2", "x"))
+		require.NoError(t, err)
+		_, err = p.CancelBroadcast(bg, "", "")
+		require.EqualError(t, err, "cancel: the broadcast has no name")
+		_, err = p.CancelBroadcast(bg, "", "1")
+		require.Error(t, err)
+		_, err = p.CancelPage(bg, "")
+		require.EqualError(t, err, `cancel: page "": must be the page's number`)
+		info, err := p.Get(bg, r.ID)
+		require.NoError(t, err)
+		assert.Equal(t, producer.StateWaiting, info.State)
+	})
+}
+
 func TestGet(t *testing.T) {
 	onEach(t, func(t *testing.T, rdb redis.UniversalClient) {
 		p, f := newProducer(t, rdb), fleet{t, rdb}

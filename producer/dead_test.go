@@ -74,6 +74,10 @@ func TestDead(t *testing.T) {
 		require.Len(t, newest, 1)
 		assert.Equal(t, []any{byHand, producer.Failed, "archived by hand", "1"},
 			[]any{newest[0].JobID, newest[0].Kind, newest[0].Reason, newest[0].PageID})
+		for _, count := range []int{-1, 0, 1001} {
+			_, err = p.Archived(bg, count)
+			assert.EqualError(t, err, fmt.Sprintf("archive: count %d: must be from 1 to 1000", count))
+		}
 
 		require.NoError(t, asynq.NewInspectorFromRedisClient(rdb).RunTask(keys.Queue, archived))
 		assert.Equal(t, "stream-only expired "+byHand, deadIDs(t, p, false, nil), "it runs again")

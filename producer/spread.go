@@ -133,6 +133,9 @@ func (p *Producer) CancelKey(ctx context.Context, page, key string) (CancelResul
 // CancelPage cancels all jobs of a page. It works in small steps, so that sending goes on meanwhile; a job that is enqueued
 // while it runs may be cancelled or not. Called again, it goes on where an error stopped it.
 func (p *Producer) CancelPage(ctx context.Context, page string) (CancelCount, error) {
+	if !IsPageID(page) {
+		return CancelCount{}, fmt.Errorf("cancel: page %.40q: must be the page's number", page)
+	}
 	sp, err := p.current(ctx)
 	if err != nil {
 		return CancelCount{}, fmt.Errorf("cancel: %w", err)
@@ -144,6 +147,9 @@ func (p *Producer) CancelPage(ctx context.Context, page string) (CancelCount, er
 // [Producer.CancelPage] does. Those of its own lines come first. Lines that it shares with other jobs, which may be long, are looked
 // through only if its counts tell that it has more.
 func (p *Producer) CancelBroadcast(ctx context.Context, id, page string) (CancelCount, error) {
+	if id == "" { // or every job that is part of none would be cancelled
+		return CancelCount{}, errors.New("cancel: the broadcast has no name")
+	}
 	sp, err := p.current(ctx)
 	if err != nil {
 		return CancelCount{}, fmt.Errorf("cancel: %w", err)
@@ -226,8 +232,11 @@ func merge[T any](each []iter.Seq2[T, error], order func(a, b T) int, yield func
 	}
 }
 
-// Archived are the newest jobs of asynq's archive, up to count: those that failed last.
+// Archived are the newest jobs of asynq's archive, up to count, which is from 1 to 1,000: those that failed last.
 func (p *Producer) Archived(ctx context.Context, count int) ([]Outcome, error) {
+	if count < 1 || count > maxRecords {
+		return nil, fmt.Errorf("archive: count %d: must be from 1 to %d", count, maxRecords)
+	}
 	sp, err := p.current(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)

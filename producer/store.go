@@ -63,6 +63,10 @@ func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } /
 // The call is left to end by itself then. heeds is true for a client that ends with the deadline of a context: that saves the
 // goroutine, which costs as much as a third of the call.
 func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil { // or what nobody waits for might be stored
+		return none, err
+	}
 	if _, ends := ctx.Deadline(); ctx.Done() == nil || heeds && ends {
 		return call()
 	}
@@ -79,7 +83,6 @@ func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, 
 	case a := <-answers:
 		return a.v, a.err
 	case <-ctx.Done():
-		var none T
 		return none, fmt.Errorf("no answer of Redis yet: %w", ctx.Err())
 	}
 }

@@ -264,6 +264,16 @@ func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
+func TestAJobIsNotStoredForACallerWhoIsGone(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Mini(t))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := newProducer(t, rdb).Enqueue(ctx, text("1", "2", "x"))
+	assert.Equal(t, context.Canceled, err, "Redis was asked")
+	assert.Empty(t, rdb.Keys(context.Background(), "*").Val())
+}
+
 func TestEnqueueManyStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t, redistest.Mini(t))

@@ -65,7 +65,7 @@ type Media struct {
 type RawPayload json.RawMessage
 
 func (a *Attachment) code(c *coder) {
-	text(c, "type", &a.Type)
+	eitherCase(c, "type", &a.Type, attachmentTypes)
 	if c.decoding {
 		a.readPayload(c)
 	} else if present(a.Payload) {

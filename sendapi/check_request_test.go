@@ -18,6 +18,16 @@ func TestCheckRecipient(t *testing.T) {
 			[]string{"! recipient: required: one of id, user_ref, phone_number, comment_id, post_id, " +
 				"one_time_notif_token, notification_messages_token"},
 		},
+		{"id as a number", to(`{"id":6216551234567890}`), nil},
+		{"address of tomorrow", to(`{"name":{"first_name":"A"},"seat":{"row":1}}`), []string{
+			"! recipient.name: allowed with phone_number only",
+		}},
+		{
+			"nobody, in two members",
+			to(`{"id":"","seat":null,"desk":""}`),
+			[]string{"! recipient: required: one of id, user_ref, phone_number, comment_id, post_id, " +
+				"one_time_notif_token, notification_messages_token"},
+		},
 		{
 			"recipient left out",
 			`{"messaging_type":"UPDATE","message":{"text":"x"}}`,
@@ -84,8 +94,8 @@ func TestCheckRequest(t *testing.T) {
 				`"notification_type":"REGULAR","reply_to":{"mid":"m"}`),
 			[]string{
 				"messaging_type: not documented with a sender_action",
-				"! notification_type: not allowed with a sender_action",
-				"! tag: not allowed with a sender_action",
+				"notification_type: not documented with a sender_action",
+				"tag: not documented with a sender_action",
 				"! persona_id: not allowed with a sender_action",
 				"! reply_to: not allowed with a sender_action",
 			},
@@ -137,6 +147,11 @@ func TestCheckRequest(t *testing.T) {
 			"tag without type",
 			body(text + `,"tag":"HUMAN_AGENT"`),
 			[]string{"! tag: allowed with messaging_type MESSAGE_TAG only"},
+		},
+		{
+			"tag without any type",
+			body(`"message":{"text":"x"},"tag":"HUMAN_AGENT"`),
+			[]string{noType, "tag: without a messaging_type; it goes with MESSAGE_TAG"},
 		},
 		{
 			"CUSTOMER_FEEDBACK for cards",
@@ -289,6 +304,14 @@ func TestCheckMessage(t *testing.T) {
 			[]string{"! message.quick_replies[0].content_type: required: one of text, user_phone_number, user_email"},
 		},
 		{
+			"quick reply in upper case",
+			answers(`{"content_type":"TEXT"},{"content_type":"USER_EMAIL"}`),
+			[]string{
+				"! message.quick_replies[0].title: required, unless there is an image_url",
+				"! message.quick_replies[0].payload: required, unless there is an image_url",
+			},
+		},
+		{
 			"quick reply of unknown type",
 			answers(`{"content_type":"USER_CITY"}`),
 			[]string{"! message.quick_replies[0].content_type: unknown value \"USER_CITY\"; it must be one of " +
@@ -298,9 +321,9 @@ func TestCheckMessage(t *testing.T) {
 			"email with the fields of a text",
 			answers(`{"content_type":"user_email","title":"t","payload":"p","image_url":"https://e.com"}`),
 			[]string{
-				"! message.quick_replies[0].title: allowed with content_type text only",
-				"! message.quick_replies[0].payload: allowed with content_type text only",
-				"! message.quick_replies[0].image_url: allowed with content_type text only",
+				"message.quick_replies[0].title: has a meaning with content_type text only",
+				"message.quick_replies[0].payload: has a meaning with content_type text only",
+				"message.quick_replies[0].image_url: has a meaning with content_type text only",
 			},
 		},
 		{

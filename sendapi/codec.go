@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // coded is a part of a request that names its members once, for both directions: code is run by the
@@ -28,7 +30,8 @@ func (l *leftover) given(key string) bool { return given(l.extra, key) }
 // object and is written back, unless the typed field of that name was set since.
 type coder struct {
 	buf   []byte
-	start int // where the object that is being written begins in buf
+	start int      // where the object that is being written begins in buf
+	extra []member // what was kept of it
 
 	sharing  bool // inside of share_contents
 	decoding bool
@@ -57,13 +60,13 @@ func decode(data []byte, v coded) error {
 // object codes one JSON object; data is its text when decoding.
 func (c *coder) object(data []byte, v coded) {
 	if !c.decoding {
-		outer := c.start
-		c.start = len(c.buf)
+		start, extra := c.start, c.extra
+		c.start, c.extra = len(c.buf), *v.kept()
 		c.buf = append(c.buf, '{')
 		v.code(c)
-		c.writeRest(*v.kept())
+		c.writeRest()
 		c.buf = append(c.buf, '}')
-		c.start = outer
+		c.start, c.extra = start, extra
 		return
 	}
 	members, duplicate, ok := split(data)
@@ -99,9 +102,19 @@ func (c *coder) keep(key string, value json.RawMessage) {
 	c.members = append(c.members, member{key, value})
 }
 
+// kept is the form in which a member of the object that is being written was kept, "" for none.
+func (c *coder) kept(key string) string {
+	for _, m := range c.extra {
+		if m.key == key {
+			return string(m.value)
+		}
+	}
+	return ""
+}
+
 // writeRest writes what was kept of an object, unless a field of that name has written it.
-func (c *coder) writeRest(extra []member) {
-	if len(extra) == 0 {
+func (c *coder) writeRest() {
+	if len(c.extra) == 0 {
 		return
 	}
 	object := append(slices.Clone(c.buf[c.start:]), '}')
@@ -109,7 +122,7 @@ func (c *coder) writeRest(extra []member) {
 		return
 	}
 	written, _, _ := split(object)
-	for _, m := range extra {
+	for _, m := range c.extra {
 		if !has(written, m.key) {
 			c.key(m.key)
 			c.buf = append(c.buf, m.value...)
@@ -162,21 +175,43 @@ func looseText[T ~string](c *coder, key string, p *T) (value json.RawMessage, ot
 	return value, other
 }
 
-// flag codes a boolean whose default is false.
+// quotedTrue is true as public clients write it, and the platform's samples for Instagram.
+// https://developers.facebook.com/docs/messenger-platform/instagram/features/attachment-upload
+const quotedTrue = `"true"`
+
+// eitherCase codes a string of these values, which the platform prints in lower and in upper case. The field has it in lower
+// case; it is written back as it was.
+// https://developers.facebook.com/docs/graph-api/reference/page/messages
+func eitherCase[T ~string](c *coder, key string, p *T, values []T) {
+	if !c.decoding {
+		if !strings.EqualFold(c.kept(key), `"`+string(*p)+`"`) {
+			text(c, key, p)
+		}
+		return
+	}
+	text(c, key, p)
+	if lower := T(strings.ToLower(string(*p))); lower != *p && slices.Contains(values, lower) {
+		c.keep(key, appendString(nil, string(*p)))
+		*p = lower
+	}
+}
+
+// flag codes a boolean whose default is false. One in quotes is written back in quotes.
 func flag(c *coder, key string, p *bool) {
 	if !c.decoding {
-		if *p {
+		if *p != (c.kept(key) == quotedTrue) {
 			c.key(key)
-			c.buf = append(c.buf, "true"...)
+			c.buf = strconv.AppendBool(c.buf, *p)
 		}
 		return
 	}
 	value, ok := c.take(key)
-	switch {
+	switch text := string(value); {
 	case !ok:
-	case value[0] == 't':
+	case text == "true":
 		*p = true
-	case value[0] == 'f':
+	case text == "false", text == quotedTrue, text == `"false"`:
+		*p = text == quotedTrue
 		c.keep(key, value)
 	default:
 		c.fail(key, "must be true or false, not "+kindOf(value))

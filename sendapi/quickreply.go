@@ -17,13 +17,17 @@ const (
 	ReplyLocation QuickReplyType = "location"
 )
 
-// quickReplyTypes is those of today.
-var quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail}
+// quickReplyTypes is those of today, anyQuickReply all.
+var (
+	quickReplyTypes = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail}
+	anyQuickReply   = []QuickReplyType{ReplyText, ReplyPhone, ReplyEmail, ReplyLocation}
+)
 
 // QuickReply is a button under a message that answers it.
 // https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
 type QuickReply struct {
-	// ContentType is required. The fields below go with ReplyText only.
+	// ContentType is required. The fields below go with ReplyText only; with another type each is a warning, as public clients
+	// send them along.
 	ContentType QuickReplyType
 	// Title is what the button says; beyond 20 characters it is cut off. The platform's page requires it in one
 	// place and lets an image stand for it in another; send it. Check warns when there is an image only.
@@ -40,7 +44,7 @@ type QuickReply struct {
 const maxButtonTitle = 20
 
 func (q *QuickReply) code(c *coder) {
-	text(c, "content_type", &q.ContentType)
+	eitherCase(c, "content_type", &q.ContentType, anyQuickReply)
 	text(c, "title", &q.Title)
 	looseText(c, "payload", &q.Payload)
 	text(c, "image_url", &q.ImageURL)
@@ -57,7 +61,7 @@ func (q *QuickReply) check(c *checker) {
 	} else {
 		for _, f := range [...]address{{"title", q.Title}, {"payload", q.Payload}, {"image_url", q.ImageURL}} {
 			if f.value != "" {
-				c.fail(f.key, "allowed with content_type text only")
+				c.warn(f.key, "has a meaning with content_type text only")
 			}
 		}
 	}

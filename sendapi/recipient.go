@@ -1,12 +1,16 @@
 package sendapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Recipient is who gets a message: exactly one of its addresses. Name goes with PhoneNumber only.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
 type Recipient struct {
 	// ID is the page-scoped id (PSID) of a person, decimal digits. The same person has another one on
-	// each Page; an id of Facebook Login does not work.
+	// each Page; an id of Facebook Login does not work. When a request is read it may be a number, which the platform takes as
+	// well; it is written back as one.
 	ID string
 	// UserRef is the reference that the checkbox plugin handed out. The answer has no recipient id.
 	UserRef string
@@ -65,7 +69,8 @@ func Phone(number string) Recipient { return Recipient{PhoneNumber: number} }
 // Address returns what identifies the recipient on a page, as the kind of address and its value
 // ("id:1234"), or "" when there is none. A phone number is reduced to its digits and a leading plus, so that
 // its different spellings are one address. With several addresses, which Validate refuses, it is the
-// first in the order of the fields. Two addresses of different kinds may still be the same person.
+// first in the order of the fields. Two addresses of different kinds may still be the same person. Where none of the fields has an
+// address, a member that this version does not know counts as one, its value as it was written.
 func (rcp Recipient) Address() string {
 	for _, a := range rcp.addresses() {
 		switch {
@@ -76,7 +81,22 @@ func (rcp Recipient) Address() string {
 			return a.key + ":" + a.value
 		}
 	}
+	if m, ok := rcp.unknownAddress(); ok {
+		return m.key + ":" + string(m.value)
+	}
 	return ""
+}
+
+// unknownAddress is the first member that this version does not know: since 2018 the platform has added four kinds of addresses.
+func (rcp *Recipient) unknownAddress() (m member, ok bool) {
+	addresses := rcp.addresses()
+	for _, m := range rcp.extra {
+		known := m.key == "name" || slices.ContainsFunc(addresses[:], func(a address) bool { return a.key == m.key })
+		if !known && rcp.given(m.key) {
+			return m, true
+		}
+	}
+	return member{}, false
 }
 
 type address struct{ key, value string }
@@ -101,7 +121,7 @@ func dialled(r rune) rune {
 }
 
 func (rcp *Recipient) code(c *coder) {
-	text(c, "id", &rcp.ID)
+	rcp.codeID(c)
 	text(c, "user_ref", &rcp.UserRef)
 	text(c, "phone_number", &rcp.PhoneNumber)
 	optional(c, "name", &rcp.Name)
@@ -109,6 +129,24 @@ func (rcp *Recipient) code(c *coder) {
 	text(c, "post_id", &rcp.PostID)
 	text(c, "one_time_notif_token", &rcp.OneTimeNotifToken)
 	text(c, "notification_messages_token", &rcp.NotificationMessagesToken)
+}
+
+// codeID takes a number as well: the platform's first samples have one.
+// https://developers.facebook.com/docs/messenger-platform/get-started
+func (rcp *Recipient) codeID(c *coder) {
+	if !c.decoding {
+		if c.kept("id") != rcp.ID {
+			text(c, "id", &rcp.ID)
+		}
+		return
+	}
+	value, other := looseText(c, "id", &rcp.ID)
+	switch {
+	case other && digits(string(value)):
+		rcp.ID = string(value)
+	case other:
+		c.fail("id", "must be a string of digits, not "+kindOf(value))
+	}
 }
 
 func (n *Name) code(c *coder) {
@@ -156,8 +194,9 @@ func (rcp *Recipient) checkCount(c *checker) {
 		}
 		n++
 	}
+	_, unknown := rcp.unknownAddress()
 	switch {
-	case n == 0:
+	case n == 0 && !unknown:
 		c.fail("", "required: one of id, user_ref, phone_number, comment_id, post_id, one_time_notif_token, "+
 			"notification_messages_token")
 	case n > 1:

@@ -20,9 +20,10 @@ type Request struct {
 	Message *Message
 	// SenderAction is what the person sees the Page do instead of a message.
 	SenderAction SenderAction
-	// NotificationType is how the device announces the message; empty means NotifyRegular. Not with a sender action.
+	// NotificationType is how the device announces the message; empty means NotifyRegular. Leave it out with a sender action: Check
+	// warns of it there, as public clients such as pymessenger send it along.
 	NotificationType NotificationType
-	// Tag goes with TypeMessageTag, and only with it.
+	// Tag goes with TypeMessageTag, and only with it. It is a warning with a sender action, and where MessagingType is missing.
 	Tag Tag
 	// PersonaID makes the message come from a persona of the Page, decimal digits. Of the sender actions only TypingOn
 	// and TypingOff take it.
@@ -156,8 +157,13 @@ func (r *Request) checkType(c *checker) {
 	case r.MessagingType != TypeUtility && utility:
 		c.warn("messaging_type", "a message with a template is sent as UTILITY")
 	}
-	if r.MessagingType != "" && r.SenderAction != "" && r.Message == nil {
-		c.warn("messaging_type", "not documented with a sender_action")
+	r.undocumented(c, "messaging_type", r.MessagingType != "")
+}
+
+// undocumented warns of what the platform's pages do not have with a sender action, while public clients send it along.
+func (r *Request) undocumented(c *checker, key string, given bool) {
+	if given && r.SenderAction != "" && r.Message == nil {
+		c.warn(key, "not documented with a sender_action")
 	}
 }
 
@@ -185,7 +191,7 @@ func (r *Request) checkContent(c *checker) {
 		known(c, "sender_action", r.action(), senderActions)
 	}
 	optionalOf(c, "notification_type", r.NotificationType, notificationTypes...)
-	r.messageOnly(c, "notification_type", r.NotificationType != "")
+	r.undocumented(c, "notification_type", r.NotificationType != "")
 }
 
 func (r *Request) carriesMedia() bool {
@@ -207,10 +213,14 @@ func (r *Request) checkTag(c *checker) {
 		return
 	}
 	c.part("tag", r.Tag)
-	if r.MessagingType != TypeMessageTag {
+	switch r.MessagingType {
+	case TypeMessageTag:
+	case "":
+		c.warn("tag", "without a messaging_type; it goes with MESSAGE_TAG")
+	default:
 		c.fail("tag", "allowed with messaging_type MESSAGE_TAG only")
 	}
-	r.messageOnly(c, "tag", true)
+	r.undocumented(c, "tag", true)
 	if r.Tag == TagCustomerFeedback && r.Message != nil && !r.Message.asksForFeedback() {
 		c.fail("tag", "CUSTOMER_FEEDBACK is for the customer_feedback template only")
 	}

@@ -39,6 +39,10 @@ func TestRequestKeepsWhatItDoesNotKnow(t *testing.T) {
 		`{"recipient":{"id":"1"},"message":{"text":"x","quick_replies":[]},"reply_to":"m_1","persona_id":5}`,
 		`{"recipient":{"id":"1","name":{"first_name":"A","middle_name":"B"}},"payload":{"message_id":"m","x":1}}`,
 		`{"recipient":{"id":"1"},"reply_to":{"mid":"m","x":[]},"a\u0062c":"\ud83d\ude00","":0}`,
+		`{"recipient":{"id":6216551234567890},"message":{"text":"x"}}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"VIDEO","payload":{"url":"u","is_reusable":"true"}}}}`,
+		`{"recipient":{"id":"1"},"message":{"attachment":{"type":"Template","payload":{"template_type":"generic",` +
+			`"sharable":"false"}}}}`,
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +65,33 @@ func TestRequestFieldsWinOverWhatWasKept(t *testing.T) {
 	assert.JSONEq(t, `{"recipient":{"id":"1"},"tag":"HUMAN_AGENT","persona_id":"6","new":1}`, string(got))
 }
 
+// What the platform takes in a second form is read in it, and written back in it until its field is set.
+func TestSecondForms(t *testing.T) {
+	t.Parallel()
+	const in = `{"recipient":{"id":7},"message":{"attachment":{"type":"AUDIO","payload":{"url":"u","is_reusable":"true"}}}}`
+	req, err := sendapi.ParseRequest([]byte(in))
+	require.NoError(t, err)
+	assert.Equal(t, sendapi.ID("7").Address(), req.Recipient.Address())
+	assert.True(t, req.Media(), "the lower limit is that of audio, however it is written")
+	a := req.Message.Attachment
+	media, ok := a.Payload.(*sendapi.Media)
+	require.True(t, ok, "%T", a.Payload)
+	assert.Equal(t, sendapi.Audio, a.Type)
+	assert.True(t, media.Reusable)
+	req.Recipient.ID, a.Type, media.Reusable = "8", sendapi.File, false
+	got, err := json.Marshal(req)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"recipient":{"id":"8"},"message":{"attachment":{"type":"file","payload":{"url":"u","is_reusable":false}}}}`,
+		string(got))
+	media.Reusable = true
+	require.NoError(t, json.Unmarshal([]byte(`{"url":"u","is_reusable":"false"}`), media))
+	assert.False(t, media.Reusable)
+	media.Reusable = true
+	got, err = json.Marshal(media)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"url":"u","is_reusable":true}`, string(got))
+}
+
 func TestParseRequestSaysWhere(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
@@ -70,7 +101,8 @@ func TestParseRequestSaysWhere(t *testing.T) {
 		`[]`:                                  "must be an object, not an array",
 		`null`:                                "must be an object, not null",
 		`{"recipient":"1"}`:                   "recipient: must be an object, not a string",
-		`{"recipient":{"id":1}}`:              "recipient.id: must be a string, not a number",
+		`{"recipient":{"id":1.5}}`:            "recipient.id: must be a string of digits, not a number",
+		`{"recipient":{"id":[1]}}`:            "recipient.id: must be a string of digits, not an array",
 		`{"tag":"A","tag":"B"}`:               `has the member "tag" twice`,
 		`{"message":{"text":"a","text":"b"}}`: `message: has the member "text" twice`,
 		"{\"tag\":\"\xff\"}":                  "invalid JSON: not UTF-8",
@@ -134,6 +166,16 @@ func TestPartsInOtherJSON(t *testing.T) {
 	out, err := json.Marshal(c)
 	require.NoError(t, err)
 	assert.JSONEq(t, in, string(out))
+}
+
+// Messages to an address of tomorrow keep their order as well.
+func TestAddressOfTomorrow(t *testing.T) {
+	t.Parallel()
+	var to sendapi.Recipient
+	require.NoError(t, json.Unmarshal([]byte(`{"id":"","gone":null,"seat":{"row":1},"desk":2}`), &to))
+	assert.Equal(t, `seat:{"row":1}`, to.Address())
+	to.ID = "5"
+	assert.Equal(t, "id:5", to.Address())
 }
 
 func TestAddress(t *testing.T) {

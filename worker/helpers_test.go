@@ -60,7 +60,7 @@ func (f *fleet) dump() string {
 	var b strings.Builder
 	for _, key := range keys {
 		fmt.Fprintln(&b, key)
-		switch f.rdb.Type(ctx, key).Val() {
+		switch kind := f.rdb.Type(ctx, key).Val(); kind {
 		case "string":
 			fmt.Fprintln(&b, f.rdb.Get(ctx, key).Val())
 		case "hash":
@@ -71,6 +71,10 @@ func (f *fleet) dump() string {
 			fmt.Fprintln(&b, f.rdb.SMembers(ctx, key).Val())
 		case "zset":
 			fmt.Fprintln(&b, f.rdb.ZRange(ctx, key, 0, -1).Val())
+		case "stream":
+			fmt.Fprintln(&b, f.rdb.XRange(ctx, key, "-", "+").Val())
+		default:
+			require.Equal(f.t, "none", kind, "this kind is not looked at: %s", key) // it has just ended
 		}
 	}
 	return b.String()

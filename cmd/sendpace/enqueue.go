@@ -117,7 +117,8 @@ func (e *enqueuer) run(ctx context.Context, in *lineReader) error {
 			}
 			// The batch is written whole: half of one would leave open which of its jobs are stored.
 			if err := e.enqueue(context.WithoutCancel(ctx), batch.lines); err != nil {
-				return e.stopped("Redis is in trouble: %w", err)
+				return failure(fmt.Sprintf("what follows line %d may be stored, as far as Redis got; only with keys is it safe to enqueue it again",
+					e.last), "Redis is in trouble: %w", err)
 			}
 			e.progress.set(batch.read, e.accepted)
 		}

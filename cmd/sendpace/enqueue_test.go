@@ -158,6 +158,9 @@ func TestRedisThatGoesAwayStopsTheFile(t *testing.T) {
 	err = e.run(context.Background(), newLineReader(strings.NewReader("{bad\n"+job("5", "1", "a")+"{bad\n")))
 	require.ErrorContains(t, err, "Redis is in trouble: enqueue: ")
 	require.ErrorContains(t, err, "redis: client is closed")
+	var said *hinted
+	require.ErrorAs(t, err, &said)
+	assert.Equal(t, "what follows line 1 may be stored, as far as Redis got; only with keys is it safe to enqueue it again", said.hint)
 	assert.Equal(t, "0 accepted, 1 refused", e.summary())
 	assert.Equal(t, 1, e.last)
 	assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one trouble is not told line by line")

@@ -214,6 +214,8 @@ func adviceOnCode(code, subcode int) string {
 		return "check the page's id; if it is right, the token is not one of this page any more: " + newToken
 	case code == 100:
 		return "check app_secret: it must be that of the app that the token was made with"
+	case code == 10904:
+		return "messages are turned off: turn them on in the settings of the page"
 	case code == 368, code == 2022, code == 10 && (subcode == 1893063 || subcode == 1404170):
 		return "the platform restricts the page: see Page Quality, or Support Home, of the page"
 	case code == 3, code == 10, code >= 200 && code < 300:

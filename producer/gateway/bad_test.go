@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,8 @@ func TestBadCalls(t *testing.T) {
 		{"message and action", "POST", send, strings.Replace(hello, "{", `{"sender_action":"typing_on",`, 1), []string{bearer},
 			400, 100, 2018014, "sender_action: "},
 		{"an empty message", "POST", send, `{"recipient":{"id":"1"},"message":{}}`, []string{bearer}, 400, 100, 2018034, "message: "},
+		{"a sticker with something else wrong", "POST", send, `{"recipient":{"id":"x"},"message":{"sticker_id":1}}`, []string{bearer},
+			400, 100, 0, "recipient.id: "},
 		{"an unknown lane", "POST", send, hello, with("X-Sendpace-Lane: fast"), 400, 100, 0, "(#100) X-Sendpace-Lane: must be"},
 		{"a time that is none", "POST", send, hello, with("X-Sendpace-Send-At: tomorrow"), 400, 100, 0, "X-Sendpace-Send-At: must be a time"},
 		{"a time that is nothing", "POST", send, hello, with("X-Sendpace-Expires-At: 0001-01-01T00:00:00Z"), 400, 100, 0, "Expires-At: must be a time"},
@@ -144,6 +147,16 @@ func TestEachCredentialHasItsOwnRate(t *testing.T) {
 	assert.Equal(t, statuses[200], s.stored(t), "what is refused is not stored")
 	assert.Equal(t, 200, s.do(t, "POST", "/1001/messages", hello, "Authorization: Bearer "+apiKey).status)
 	assert.Equal(t, 200, s.do(t, "POST", "/me/messages", hello, "Authorization: Bearer "+second).status)
+}
+
+// As many sends as a credential may make at once may be one batch.
+func TestABatchCountsAsItsSends(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Mini(t), producer.Config{}, gateway.Config{Rate: 3})
+	form := url.Values{"recipient": {`{"id":"7"}`}, "sender_action": {"typing_on"}}.Encode()
+	one := `{"method":"POST","relative_url":"me/messages","body":"` + form + `"}`
+	a := s.do(t, "POST", "/", `{"batch":[`+one+","+one+","+one+`]}`, bearer)
+	assert.Equal(t, 3, strings.Count(a.body, `"code":200`), a.body)
 }
 
 // held is a body that blocks its reader from the first byte on.

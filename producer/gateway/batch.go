@@ -42,7 +42,7 @@ func (h *Handler) batch(c *call) reply {
 	if f != nil {
 		return f.reply()
 	}
-	if _, f := h.now.Load().access.find(p.token); f != nil {
+	if _, f := h.now.Load().access.look(p.token); f != nil { // each send counts, and not the batch beside them
 		return f.reply()
 	}
 	operations, headers, f := readBatch(p.body)
@@ -101,7 +101,7 @@ func readBatch(body json.RawMessage) (operations []operation, headers bool, f *f
 
 // jobOfOperation gives an operation the credential of the batch, unless it has its own.
 func (h *Handler) jobOfOperation(o operation, token string, header http.Header) (producer.Job, *failure) {
-	if o.DependsOn != nil || o.Files != nil {
+	if given(o.DependsOn) || given(o.Files) {
 		return producer.Job{}, invalid("the gateway knows neither depends_on nor attached_files; what is sent to one person keeps its order")
 	}
 	path, query, _ := strings.Cut(o.RelativeURL, "?")
@@ -123,6 +123,8 @@ func (h *Handler) jobOfOperation(o operation, token string, header http.Header) 
 	}
 	return h.newJob(parts[0], p, header)
 }
+
+func given(value json.RawMessage) bool { return value != nil && string(value) != "null" }
 
 func entriesOf(answers []reply, headers bool) []entry {
 	entries := make([]entry, len(answers))

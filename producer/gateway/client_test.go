@@ -114,7 +114,7 @@ func TestBatchForms(t *testing.T) {
 	send := url.QueryEscape(`{"id":"7"}`)
 	ops := `[{"method":"POST","relative_url":"v26.0/me/messages?access_token=` + second + `","body":"recipient=` + send + `&message=` +
 		url.QueryEscape(`{"text":"x"}`) + `"},
-		{"method":"POST","relative_url":"me/messages","body":"recipient=` + send + `&sender_action=typing_on"},
+		{"method":"POST","relative_url":"me/messages","body":"recipient=` + send + `&sender_action=typing_on","depends_on":null,"attached_files":null},
 		{"method":"GET","relative_url":"me/messages","body":"recipient=1"},
 		{"method":"POST","relative_url":"me/photos","body":"recipient=1"},
 		{"method":"POST","relative_url":"me/messages","body":"recipient=%zz"},
@@ -168,6 +168,30 @@ func TestFilesGoToThePlatformAndMessagesIntoTheQueue(t *testing.T) {
 		"1001 message_attachments 200", "1002 message_attachments 200", "1001 message_attachments 200", "1001 message_attachments 200",
 	}, edges, "no message goes out beside the queue")
 	assert.Equal(t, 2, s.stored(t))
+}
+
+// Many HTTP libraries do not say what a file is.
+func TestTheNameOfAFileTellsItsType(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	for _, c := range []struct {
+		kind, name, said string
+		status           int
+	}{
+		{"image", "a.PNG", "", 200},
+		{"IMAGE", "a.jpg", "Content-Type: application/octet-stream\r\n", 200},
+		{"audio", "a.mp3", "", 200},
+		{"video", "a.of_tomorrow", "", 200},
+		{"file", "a", "", 200},
+		{"image", "a", "", 400},
+		{"image", "a.png", "Content-Type: text/plain\r\n", 400},
+	} {
+		body := "--b\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\n" +
+			`{"attachment":{"type":"` + c.kind + `","payload":{}}}` + "\r\n--b\r\n" +
+			`Content-Disposition: form-data; name="filedata"; filename="` + c.name + "\"\r\n" + c.said + "\r\nx\r\n--b--\r\n"
+		a := s.do(t, "POST", "/me/message_attachments", body, bearer, "Content-Type: multipart/form-data; boundary=b")
+		assert.Equal(t, c.status, a.status, "%v: %s", c, a.body)
+	}
 }
 
 func TestWhatThePlatformSaysToAnUploadIsPassedOn(t *testing.T) {

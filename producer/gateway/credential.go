@@ -68,8 +68,8 @@ func (c credentials) digest(secret string) (d digest) {
 // knows tells whether a credential is one, and counts nothing.
 func (c credentials) knows(secret string) bool { return c.grants[c.digest(secret)] != nil }
 
-// find returns what a credential allows, and counts the call.
-func (c credentials) find(secret string) (*grant, *failure) {
+// look returns what a credential allows.
+func (c credentials) look(secret string) (*grant, *failure) {
 	if secret == "" {
 		return nil, noToken
 	}
@@ -77,10 +77,16 @@ func (c credentials) find(secret string) (*grant, *failure) {
 	if g == nil {
 		return nil, wrongToken
 	}
-	if !g.limiter.AllowN(time.Now(), 1) {
+	return g, nil
+}
+
+// find returns what a credential allows, and counts the call.
+func (c credentials) find(secret string) (*grant, *failure) {
+	g, f := c.look(secret)
+	if f == nil && !g.limiter.AllowN(time.Now(), 1) {
 		return nil, tooFast(g.rate)
 	}
-	return g, nil
+	return g, f
 }
 
 // page returns the page that a path means, if the credential is for it.

@@ -82,7 +82,8 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// Handler is the gateway. It is safe for concurrent use.
+// Handler is the gateway. It is safe for concurrent use. Give the [http.Server] that it runs in limits of time: whoever sends a body
+// slowly keeps one of its 1,000 places. Calls with a file make them longer for themselves.
 type Handler struct {
 	queue   *producer.Producer
 	graph   *sendapi.Client

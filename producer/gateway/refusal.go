@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,7 +129,7 @@ func enqueueFailure(err error, body json.RawMessage) *failure {
 	case errors.As(err, &problems):
 		f := invalid("%s", inWordsOfACall(problems))
 		if req, err := sendapi.ParseRequest(body); err == nil {
-			f.subcode = subcodeOf(req)
+			f.subcode = subcodeOf(req, problems)
 		}
 		return f
 	case errors.As(err, &full):
@@ -153,11 +154,14 @@ func inWordsOfACall(problems sendapi.Problems) string {
 }
 
 // subcodeOf is the number that the platform gives to what is wrong with the content of a request, 0 if none is known.
-func subcodeOf(req *sendapi.Request) int {
+func subcodeOf(req *sendapi.Request, problems sendapi.Problems) int {
+	empty := func(p sendapi.Problem) bool { return strings.TrimPrefix(p.Path, "request.") == "message" }
 	switch {
-	case req.Message != nil && req.SenderAction != "":
+	case req.Message == nil:
+		return 0
+	case req.SenderAction != "":
 		return 2018014
-	case req.Message != nil && req.Message.Text == "" && req.Message.Attachment == nil && req.Message.Template == nil:
+	case slices.ContainsFunc(problems, empty):
 		return 2018034
 	}
 	return 0

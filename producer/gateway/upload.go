@@ -1,8 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/sendpace/sendpace/sendapi"
@@ -54,7 +59,7 @@ func (h *Handler) keep(c *call, page string, a *sendapi.Attachment, p params) (i
 		}
 		defer file.Close()
 		up, err = h.graph.UploadFile(ctx, h.now.Load().pages[page], a.Type, sendapi.LocalFile{
-			Name: p.file.Filename, ContentType: p.file.Header.Get("Content-Type"), Size: p.file.Size, Reader: file,
+			Name: p.file.Filename, ContentType: typeOf(p.file, a.Type), Size: p.file.Size, Reader: file,
 		})
 	} else {
 		media, ok := a.Payload.(*sendapi.Media)
@@ -67,6 +72,22 @@ func (h *Handler) keep(c *call, page string, a *sendapi.Attachment, p params) (i
 		return "", graphFailure(err)
 	}
 	return up.AttachmentID, nil
+}
+
+// typeOf is the MIME type of a file. Where the caller says none, as public clients such as pymessenger do, or just that it is bytes,
+// the ending of the name tells.
+func typeOf(file *multipart.FileHeader, kind sendapi.AttachmentType) string {
+	const nothing = "application/octet-stream"
+	said := cmp.Or(file.Header.Get("Content-Type"), nothing)
+	ending := strings.ToLower(strings.TrimPrefix(path.Ext(file.Filename), "."))
+	if said != nothing || kind == sendapi.File || ending == "" {
+		return said
+	}
+	named, wanted := mime.TypeByExtension("."+ending), string(kind)+"/"
+	if strings.HasPrefix(named, wanted) {
+		return named
+	}
+	return wanted + ending // the machine's tables need not know audio/mp3
 }
 
 // attach uploads the file that came with a message. The message then waits for its turn like any other, which the file itself

@@ -49,6 +49,9 @@ func (s *Server) batch(op *operation, unreadable string) reply {
 	if why != "" {
 		return s.refuse(codes{100, 0}, why)
 	}
+	if len(parts) > sendapi.MaxBatch {
+		return s.refuseAs(codes{100, 0}, "too many requests in batch message; the maximum batch size is 50", "GraphBatchException", false)
+	}
 	answer := reply{status: http.StatusOK, drop: true}
 	entries := make([]*entry, len(parts))
 	for i, p := range parts {
@@ -82,9 +85,6 @@ func readBatch(body json.RawMessage) (parts []part, headers bool, why string) {
 	}
 	if json.Unmarshal(outer.Batch, &parts) != nil || len(parts) == 0 {
 		return nil, false, "batch must be a JSON array of operations"
-	}
-	if len(parts) > sendapi.MaxBatch {
-		return nil, false, "too many requests in batch message; the maximum batch size is 50"
 	}
 	return parts, outer.Headers != false && outer.Headers != "false", ""
 }

@@ -242,7 +242,7 @@ func TestBatchOfEverything(t *testing.T) {
 func TestBatchesThatFailAsAWhole(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ body, want string }{
-		"51":            {`{"batch":[` + strings.Repeat(oneSend+",", 50) + oneSend + `]}`, "maximum batch size is 50"},
+		"51":            {`{"batch":[` + strings.Repeat(oneSend+",", 50) + oneSend + `]}`, `size is 50","type":"GraphBatchException"`},
 		"none":          {`{"batch":[]}`, "must be a JSON array"},
 		"no batch":      {`{}`, "must be a JSON array"},
 		"not an object": {`[]`, "no JSON object"},

@@ -20,10 +20,10 @@ func (r refusal) refuses() bool { return r.code != 0 }
 // refuse returns the platform's error object. It says is_transient where recordings show it.
 // https://developers.facebook.com/docs/graph-api/guides/error-handling
 func (s *Server) refuse(c codes, message string) reply {
-	return s.refuseAs(c, message, false)
+	return s.refuseAs(c, message, "OAuthException", false)
 }
 
-func (s *Server) refuseAs(c codes, message string, transient bool) reply {
+func (s *Server) refuseAs(c codes, message, kind string, transient bool) reply {
 	type body struct {
 		Message   string `json:"message"`
 		Type      string `json:"type"`
@@ -34,7 +34,7 @@ func (s *Server) refuseAs(c codes, message string, transient bool) reply {
 	}
 	text, _ := json.Marshal(map[string]body{"error": { // strings and numbers
 		Message:   fmt.Sprintf("(#%d) %s", c.code, message),
-		Type:      "OAuthException",
+		Type:      kind,
 		Code:      c.code,
 		Subcode:   c.subcode,
 		Transient: transient || c.code == 2 || c.code == 1200,
@@ -60,7 +60,7 @@ func (s *Server) fail(f Fault) reply {
 	if message == "" {
 		message = "refused by the sandbox"
 	}
-	answer := s.refuseAs(codes{f.Code, f.Subcode}, message, f.Transient)
+	answer := s.refuseAs(codes{f.Code, f.Subcode}, message, "OAuthException", f.Transient)
 	if f.Code == 0 {
 		answer.body = []byte("<html><body>" + http.StatusText(f.Status) + "</body></html>\n")
 	}
