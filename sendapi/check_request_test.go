@@ -19,12 +19,9 @@ func TestCheckRecipient(t *testing.T) {
 				"one_time_notif_token, notification_messages_token"},
 		},
 		{"id as a number", to(`{"id":6216551234567890}`), nil},
-		{"address of tomorrow", to(`{"name":{"first_name":"A"},"seat":{"row":1}}`), []string{
-			"! recipient.name: allowed with phone_number only",
-		}},
 		{
-			"nobody, in two members",
-			to(`{"id":"","seat":null,"desk":""}`),
+			"a kind of address that there is not",
+			to(`{"psid":"1"}`),
 			[]string{"! recipient: required: one of id, user_ref, phone_number, comment_id, post_id, " +
 				"one_time_notif_token, notification_messages_token"},
 		},

@@ -1,9 +1,6 @@
 package sendapi
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Recipient is who gets a message: exactly one of its addresses. Name goes with PhoneNumber only.
 // https://developers.facebook.com/docs/messenger-platform/reference/send-api
@@ -69,8 +66,7 @@ func Phone(number string) Recipient { return Recipient{PhoneNumber: number} }
 // Address returns what identifies the recipient on a page, as the kind of address and its value
 // ("id:1234"), or "" when there is none. A phone number is reduced to its digits and a leading plus, so that
 // its different spellings are one address. With several addresses, which Validate refuses, it is the
-// first in the order of the fields. Two addresses of different kinds may still be the same person. Where none of the fields has an
-// address, a member that this version does not know counts as one, its value as it was written.
+// first in the order of the fields. Two addresses of different kinds may still be the same person.
 func (rcp Recipient) Address() string {
 	for _, a := range rcp.addresses() {
 		switch {
@@ -81,22 +77,7 @@ func (rcp Recipient) Address() string {
 			return a.key + ":" + a.value
 		}
 	}
-	if m, ok := rcp.unknownAddress(); ok {
-		return m.key + ":" + string(m.value)
-	}
 	return ""
-}
-
-// unknownAddress is the first member that this version does not know: since 2018 the platform has added four kinds of addresses.
-func (rcp *Recipient) unknownAddress() (m member, ok bool) {
-	addresses := rcp.addresses()
-	for _, m := range rcp.extra {
-		known := m.key == "name" || slices.ContainsFunc(addresses[:], func(a address) bool { return a.key == m.key })
-		if !known && rcp.given(m.key) {
-			return m, true
-		}
-	}
-	return member{}, false
 }
 
 type address struct{ key, value string }
@@ -194,9 +175,8 @@ func (rcp *Recipient) checkCount(c *checker) {
 		}
 		n++
 	}
-	_, unknown := rcp.unknownAddress()
 	switch {
-	case n == 0 && !unknown:
+	case n == 0:
 		c.fail("", "required: one of id, user_ref, phone_number, comment_id, post_id, one_time_notif_token, "+
 			"notification_messages_token")
 	case n > 1:

@@ -168,16 +168,6 @@ func TestPartsInOtherJSON(t *testing.T) {
 	assert.JSONEq(t, in, string(out))
 }
 
-// Messages to an address of tomorrow keep their order as well.
-func TestAddressOfTomorrow(t *testing.T) {
-	t.Parallel()
-	var to sendapi.Recipient
-	require.NoError(t, json.Unmarshal([]byte(`{"id":"","gone":null,"seat":{"row":1},"desk":2}`), &to))
-	assert.Equal(t, `seat:{"row":1}`, to.Address())
-	to.ID = "5"
-	assert.Equal(t, "id:5", to.Address())
-}
-
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	for want, to := range map[string]sendapi.Recipient{
