@@ -229,10 +229,8 @@ func (c *Config) Page(id string) (Page, bool) {
 	return Page{}, false
 }
 
-// Rates returns the limits that apply to a page: its own where it has them, else the defaults. A page that is
-// not configured has the defaults.
-func (c *Config) Rates(id string) Rates {
-	page, _ := c.Page(id)
+// RatesOf returns the limits that apply to a page: its own where it has them, else the defaults.
+func (c *Config) RatesOf(page Page) Rates {
 	return Rates{
 		Rate:      own(page.Rates.Rate, c.Defaults.Rate),
 		BulkRate:  own(page.Rates.BulkRate, c.Defaults.BulkRate),

@@ -164,7 +164,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 	}
 	for _, p := range cfg.Pages {
 		wc.Pages[p.ID] = pageOf(p)
-		wc.PageRates[p.ID] = paceRates(cfg.Rates(p.ID))
+		wc.PageRates[p.ID] = paceRates(cfg.RatesOf(p))
 	}
 	return wc
 }
