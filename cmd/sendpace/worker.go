@@ -85,7 +85,7 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 	}
 	if err = checkRights(ctx, rdb); err == nil {
 		logAdvice(log, adviseOnRedis(ctx, rdb))
-		err = a.watchedWorker(cmd, cfg, rdb, client, log, hup)
+		err = advised(ctx, rdb, a.watchedWorker(cmd, cfg, rdb, client, log, hup), cfg.Redis)
 	}
 	return errors.Join(err, closeRedis())
 }
