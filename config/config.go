@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 )
 
@@ -171,6 +172,9 @@ type Monitor struct {
 	User     string
 	Password Secret
 	Token    Secret
+	// TrustedProxies are the addresses of proxies in front of the monitor, whose X-Forwarded-For says from where somebody named a
+	// wrong login.
+	TrustedProxies []netip.Prefix
 	// PasswordFile and TokenFile are where Password and Token were read from, if they were.
 	PasswordFile string
 	TokenFile    string
