@@ -345,7 +345,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		},
 		"retry without an attempt": {
 			producer.JobInfo{State: producer.StateRetrying, LastError: "a later version is needed", At: nine.Add(time.Minute)}, pace.Stand{},
-			"job x: retrying\n\nit waits to be tried again, which counts as no attempt: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
+			"job x: retrying\n\nit was tried, which counts as no attempt, and waits to be tried again: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
+		},
+		"on its way again": {
+			producer.JobInfo{State: producer.StateInHand, Attempts: 1, LastError: "code 2"}, pace.Stand{Worker: "w"},
+			"job x: in hand\n\nit failed once before: code 2\n\na worker has it",
 		},
 		"failed": {
 			producer.JobInfo{State: producer.StateEnded, Outcome: failed}, pace.Stand{},
