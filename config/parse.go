@@ -257,7 +257,7 @@ func userName(raw any) (string, string) {
 	return s, ""
 }
 
-// entries reads a list, or what the environment has of one: entries with commas between them.
+// entries reads a list, or what the environment has of one: a text with commas between the entries.
 func entries(raw any) ([]any, bool) {
 	s, isText := raw.(string)
 	list, isList := raw.([]any)
@@ -269,6 +269,7 @@ func entries(raw any) ([]any, bool) {
 	return list, isText || isList
 }
 
+// apiKeys reads keys that each are too long to be guessed.
 func apiKeys(raw any) ([]Secret, string) {
 	const must = "must be a list of keys of 16 characters or more without a space; make one with: openssl rand -hex 24"
 	list, ok := entries(raw)

@@ -48,7 +48,7 @@ func TestJobRetryOfJobsThatHaveNotEnded(t *testing.T) {
 			assert.Equal(t, 1, got.code)
 			assert.Regexp(t, `job `+id+` waits at the head of its line, .*\n  sendpace why job `+id, got.err, "once is enough")
 		}
-		assert.Regexp(t, `^job \S+: waiting, page 1001; .*\n\nit failed once before: transient: code 2: `, on(url, "why", "job", failing).out)
+		assert.Regexp(t, `^job \S+: waiting, page 1001; .*\n\nit failed once, and is on its way again: transient: code 2: `, on(url, "why", "job", failing).out)
 		w = start(t, nil, env, "worker", "--config", path, "--log-format", "json")
 		w.err.wait(t, `(?s)(.*"message":"sent"){2}`)
 		require.Equal(t, 0, w.stop(), w.err)

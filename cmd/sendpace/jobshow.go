@@ -33,7 +33,7 @@ func (a *app) jobShowCommand() *cobra.Command {
 				info, err := get()
 				switch {
 				case errors.Is(err, producer.ErrNotFound):
-					return failure("sendpace outcomes --json | grep "+named+" finds its end, if that is still kept", "%w", err)
+					return failure("sendpace outcomes --json | grep "+oneLine(named)+" finds its end, if that is still kept", "%w", err)
 				case err != nil:
 					return err
 				case asJSON:

@@ -87,7 +87,7 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 		w.State += ", to be cancelled"
 	}
 	if i.LastError != "" && (i.State == producer.StateWaiting || i.State == producer.StateInHand) {
-		w.Before = failedText(i.Attempts) + " before: " + oneLine(i.LastError)
+		w.Before = failedText(i.Attempts) + ", and is on its way again: " + oneLine(i.LastError)
 	}
 	switch i.State {
 	case producer.StateEnded:

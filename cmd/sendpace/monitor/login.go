@@ -71,9 +71,10 @@ func (d *door) admits(w http.ResponseWriter, r *http.Request) bool {
 		refuse(w, http.StatusUnauthorized, "log in")
 		return false
 	}
+	addr := d.addressOf(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	limiter := d.limiter(d.addressOf(r))
+	limiter := d.limiter(addr)
 	switch {
 	case limiter.Tokens() < 1:
 		w.Header().Set("Retry-After", "60")
