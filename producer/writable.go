@@ -90,7 +90,7 @@ func (s Shards) tryWrites(ctx context.Context, rdb redis.UniversalClient) error 
 	if _, err := pipe.Exec(ctx); errors.As(err, &said) {
 		return refusal(said.Error())
 	} else if err != nil {
-		return fmt.Errorf("Redis does not answer: %w", err)
+		return fmt.Errorf("no answer of Redis: %w", err)
 	}
 	for _, answer := range answers {
 		text, err := answer.Text()
