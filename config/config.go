@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 )
 
@@ -171,6 +172,9 @@ type Monitor struct {
 	User     string
 	Password Secret
 	Token    Secret
+	// TrustedProxies are the addresses of proxies in front of the monitor, whose X-Forwarded-For says from where somebody named a
+	// wrong login.
+	TrustedProxies []netip.Prefix
 	// PasswordFile and TokenFile are where Password and Token were read from, if they were.
 	PasswordFile string
 	TokenFile    string
@@ -229,10 +233,8 @@ func (c *Config) Page(id string) (Page, bool) {
 	return Page{}, false
 }
 
-// Rates returns the limits that apply to a page: its own where it has them, else the defaults. A page that is
-// not configured has the defaults.
-func (c *Config) Rates(id string) Rates {
-	page, _ := c.Page(id)
+// RatesOf returns the limits that apply to a page: its own where it has them, else the defaults.
+func (c *Config) RatesOf(page Page) Rates {
 	return Rates{
 		Rate:      own(page.Rates.Rate, c.Defaults.Rate),
 		BulkRate:  own(page.Rates.BulkRate, c.Defaults.BulkRate),

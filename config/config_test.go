@@ -54,8 +54,8 @@ func TestAPagesOwnRatesComeFirst(t *testing.T) {
 	defaults := cfg.Defaults
 	second := defaults
 	second.Rate, second.ThreadInterval = 5, time.Second
-	for id, want := range map[string]config.Rates{"1": defaults, "2": second, "3": cfg.Pages[2].Rates, "9": defaults} {
-		assert.Equal(t, want, cfg.Rates(id), id)
+	for i, want := range []config.Rates{defaults, second, cfg.Pages[2].Rates} {
+		assert.Equal(t, want, cfg.RatesOf(cfg.Pages[i]), cfg.Pages[i].ID)
 	}
 	page, ok := cfg.Page("2")
 	assert.True(t, ok)

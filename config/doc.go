@@ -43,6 +43,7 @@
 //	monitor.password_file      none                        a file that holds it
 //	monitor.token              none                        what programs log in with at the monitor
 //	monitor.token_file         none                        a file that holds it
+//	monitor.trusted_proxies    none                        proxies whose X-Forwarded-For tells one visitor from another
 //	gateway.addr               127.0.0.1:8090              where the gateway listens
 //	gateway.api_keys           none                        keys that the gateway takes in place of a page's token
 //	gateway.rate               1000                        calls a second of each token and key; 0: no limit
@@ -59,8 +60,8 @@
 // daily_budget.
 //
 // SENDPACE_CONFIG may name the file. In it, ${VAR} in a value is replaced from the environment; $${ stands for a
-// plain ${. gateway.api_keys is a list; in the environment its keys have commas between them. A file that a key
-// names is looked for beside the configuration file.
+// plain ${. gateway.api_keys and monitor.trusted_proxies are lists; in the environment commas stand between their
+// entries. A file that a key names is looked for beside the configuration file.
 //
 // Load reports every problem at once, each by its key and with what to type instead. No problem, warning or
 // printed [Config] repeats a value that could be a secret.

@@ -29,7 +29,7 @@ pages:
 		panic(err)
 	}
 	page, _ := cfg.Page("1001")
-	fmt.Println(page.ID, page.AccessToken, cfg.Rates("1001").Rate, cfg.Rates("1001").BulkRate)
+	fmt.Println(page.ID, page.AccessToken, cfg.RatesOf(page).Rate, cfg.RatesOf(page).BulkRate)
 	for _, w := range warnings {
 		fmt.Println(w)
 	}

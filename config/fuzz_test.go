@@ -44,7 +44,7 @@ func FuzzLoad(f *testing.F) {
 func mustBeUsable(t *testing.T, cfg *config.Config) {
 	t.Helper()
 	for _, p := range cfg.Pages {
-		rates := cfg.Rates(p.ID)
+		rates := cfg.RatesOf(p)
 		if p.ID == "" || p.AccessToken.IsZero() || !(min(rates.Rate, rates.BulkRate, rates.MediaRate) > 0) {
 			t.Fatalf("unusable page: %+v", p)
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func show(v any) string {
 			return none
 		}
 		return v.Reveal()
-	case []Secret:
+	case []Secret, []netip.Prefix:
 		return none
 	case time.Duration:
 		return short(v)
@@ -115,6 +116,7 @@ var fields = []field[Config]{
 	key("monitor.password_file", func(c *Config) *string { return &c.Monitor.PasswordFile }, orNone(fileName)),
 	key("monitor.token", func(c *Config) *Secret { return &c.Monitor.Token }, orNone(atLeast(minAPIKey))),
 	key("monitor.token_file", func(c *Config) *string { return &c.Monitor.TokenFile }, orNone(fileName)),
+	key("monitor.trusted_proxies", func(c *Config) *[]netip.Prefix { return &c.Monitor.TrustedProxies }, networks),
 	key("gateway.addr", func(c *Config) *string { return &c.Gateway.Addr }, listenAddr),
 	key("gateway.api_keys", func(c *Config) *[]Secret { return &c.Gateway.APIKeys }, apiKeys),
 	key("gateway.rate", func(c *Config) *int { return &c.Gateway.Rate }, between(0, 1_000_000)),

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ worker: {concurrency: 10, max_attempts: 3, margin: 0, adaptive: false, send_time
   on_unknown: never, suppress_for: 720h, http_addr: "127.0.0.1:9100"}
 outcomes: {max: 5000}
 log: {level: Debug, format: json, recipients: plain}
-monitor: {addr: "127.0.0.1:8081"}
+monitor: {addr: "127.0.0.1:8081", trusted_proxies: [10.0.0.7, 10.1.2.3/16, "fd00::/8"]}
 gateway: {addr: ":8091", api_keys: [0123456789abcdef, "${KEY}"], rate: 20, max_body: 2048, max_waiting: 10000,
   metrics_addr: ":9101"}
 metrics: {per_page: false}
@@ -104,7 +105,9 @@ tracing: {endpoint: "http://collector:4318/", sample: 0.25, service: sendpace-eu
 		},
 		Outcomes: config.Outcomes{Max: 5000},
 		Log:      config.Log{Level: "debug", Format: "json", Recipients: "plain"},
-		Monitor:  config.Monitor{Addr: "127.0.0.1:8081"},
+		Monitor: config.Monitor{Addr: "127.0.0.1:8081", TrustedProxies: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"),
+		}},
 		Gateway: config.Gateway{
 			Addr: ":8091", Rate: 20, MaxBody: 2048, MaxWaiting: 10_000, MetricsAddr: ":9101",
 			APIKeys: []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("another-key-of-an-application")},
@@ -126,6 +129,13 @@ func TestAPIKeysFromTheEnvironment(t *testing.T) {
 		require.NoError(t, err, env)
 		assert.Equal(t, want, cfg.Gateway.APIKeys, env)
 	}
+}
+
+func TestTrustedProxiesFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := load(t, "monitor: {trusted_proxies: [10.0.0.7]}", "SENDPACE_MONITOR_TRUSTED_PROXIES=127.0.0.1, ::1")
+	require.NoError(t, err)
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, cfg.Monitor.TrustedProxies)
 }
 
 func TestNothingSaidMeansTheDefaults(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -256,15 +257,23 @@ func userName(raw any) (string, string) {
 	return s, ""
 }
 
-// apiKeys reads a list, or what the environment has of one: keys with commas between them.
+// entries reads a list, or what the environment has of one: a text with commas between the entries.
+func entries(raw any) ([]any, bool) {
+	s, isText := raw.(string)
+	list, isList := raw.([]any)
+	if isText && strings.TrimSpace(s) != none {
+		for entry := range strings.SplitSeq(s, ",") {
+			list = append(list, entry)
+		}
+	}
+	return list, isText || isList
+}
+
+// apiKeys reads keys that each are too long to be guessed.
 func apiKeys(raw any) ([]Secret, string) {
 	const must = "must be a list of keys of 16 characters or more without a space; make one with: openssl rand -hex 24"
-	list, isList := raw.([]any)
-	if s, ok := raw.(string); ok && strings.TrimSpace(s) != none {
-		for key := range strings.SplitSeq(s, ",") {
-			list = append(list, key)
-		}
-	} else if !ok && !isList {
+	list, ok := entries(raw)
+	if !ok {
 		return nil, must
 	}
 	var keys []Secret
@@ -276,6 +285,29 @@ func apiKeys(raw any) ([]Secret, string) {
 		keys = append(keys, key)
 	}
 	return keys, ""
+}
+
+// networks reads addresses and networks.
+func networks(raw any) ([]netip.Prefix, string) {
+	const must = "must be a list of addresses and networks, such as 10.0.0.7 and 10.1.0.0/16"
+	list, ok := entries(raw)
+	if !ok {
+		return nil, must
+	}
+	var found []netip.Prefix
+	for _, entry := range list {
+		s, _ := entry.(string)
+		s = strings.TrimSpace(s)
+		network, err := netip.ParsePrefix(s)
+		if addr, addrErr := netip.ParseAddr(s); addrErr == nil && addr.Zone() == "" {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || network.Addr().Is4In6() {
+			return nil, must
+		}
+		found = append(found, network.Masked())
+	}
+	return found, ""
 }
 
 func fileName(raw any) (string, string) {

@@ -93,6 +93,10 @@ var sayings = map[string]string{
 	"log: {format: text}":                                    "log.format: must be one of json, console, auto",
 	"monitor: {addr: '8080'}":                                "monitor.addr: must be host:port, such as 127.0.0.1:8080",
 	"monitor: {addr: 'localhost:http'}":                      "monitor.addr: must be host:port, such as 127.0.0.1:8080",
+	"monitor: {trusted_proxies: 7}":                          "monitor.trusted_proxies: must be a list of addresses and networks",
+	"monitor: {trusted_proxies: [proxy.example]}":            "monitor.trusted_proxies: must be a list of addresses and networks",
+	"monitor: {trusted_proxies: ['10.0.0.1/33']}":            "monitor.trusted_proxies: must be a list of addresses and networks",
+	"monitor: {trusted_proxies: ['::ffff:10.0.0.1']}":        "monitor.trusted_proxies: must be a list of addresses and networks",
 	"gateway: {addr: ':x'}":                                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
 	"gateway: {api_keys: 7}":                                 "gateway.api_keys: must be a list of keys of 16 characters or more",
 	"gateway: {api_keys: [short]}":                           "gateway.api_keys: must be a list of keys of 16 characters or more",
@@ -144,7 +148,7 @@ func TestNoProblemRepeatsAValue(t *testing.T) {
 		"defaults: {rate: %s}", "worker: {concurrency: %s, margin: %[1]s, send_timeout: %[1]s}", "pages: %s",
 		"pages: [%s]", "pages: [{id: %s, access_token: %[1]s}]", "pages: [{id: 1, access_token: '%s x'}]",
 		"pages: [{id: 1, access_token: '${%s'}]", "pages: [{id: 1, access_token_file: /%s}]", "log: {level: %s}",
-		"monitor: {addr: %s}", "monitor: {user: %s x}", "monitor: {user: a, password: %s x}", "monitor: {token: %s x}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
+		"monitor: {addr: %s}", "monitor: {user: %s x}", "monitor: {user: a, password: %s x}", "monitor: {token: %s x}", "monitor: {trusted_proxies: [%s]}", "gateway: {api_keys: ['%s x']}", "gateway: {api_keys: [%s, short]}", "pages: *%s", "pages: !%s x", "pages: !!int %s", "pages: [{{%s}: 1}]", "a: 'b\n%s",
 		"pages: !!binary '%s-'", "&%s a: *b",
 	} {
 		text = fmt.Sprintf(text, token)

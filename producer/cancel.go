@@ -79,14 +79,26 @@ func (s *shard) cancel(ctx context.Context, id string) (CancelResult, error) {
 }
 
 func (s *shard) cancelKey(ctx context.Context, page, key string) (CancelResult, error) {
-	id, err := s.rdb.Get(ctx, s.jobKey(page, key)).Result()
+	id, err := s.idOfKey(ctx, page, key)
 	switch {
-	case errors.Is(err, redis.Nil):
+	case errors.Is(err, ErrNotFound):
 		return CancelNotFound, nil
 	case err != nil:
-		return "", fmt.Errorf("cancel key %q of page %s: %w", key, page, err)
+		return "", fmt.Errorf("cancel: %w", err)
 	}
 	return s.cancel(ctx, id)
+}
+
+// idOfKey is the id of the job that a page's key stands for.
+func (s *shard) idOfKey(ctx context.Context, page, key string) (string, error) {
+	id, err := s.rdb.Get(ctx, s.jobKey(page, key)).Result()
+	if errors.Is(err, redis.Nil) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("key %q of page %s: %w", key, page, err)
+	}
+	return id, nil
 }
 
 func (s *shard) cancelPage(ctx context.Context, page string) (CancelCount, error) {

@@ -92,6 +92,8 @@ func TestCancelInHandOrTooLate(t *testing.T) {
 		result, err = p.CancelKey(bg, "1", "another")
 		require.NoError(t, err)
 		assert.Equal(t, producer.CancelNotFound, result)
+		_, err = p.GetKey(bg, "1", "another")
+		assert.EqualError(t, err, `key "another" of page 1: `+producer.ErrNotFound.Error())
 	})
 }
 

@@ -74,11 +74,12 @@ func TestScriptsUseOneSlotOfACluster(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(one.ClusterInfo(bg).Val(), "cluster_state:ok")
 	}, 10*time.Second, 20*time.Millisecond)
-	rdb.AddHook(newStrict(t, one, []string{"pace.lua", "enqueue.lua"}, []string{"pace.lua", "get.lua"}, []string{"rediskeys/ends.lua", "cancel.lua"}))
+	rdb.AddHook(newStrict(t, one, []string{"pace.lua", "enqueue.lua"}, []string{"pace.lua", "get.lua"}, []string{"rediskeys/ends.lua", "cancel.lua"}, []string{"writable.lua"}))
 	p, err := producer.New(rdb, producer.Config{MaxWaiting: 10, MaxDrain: time.Hour})
 	require.NoError(t, err)
 	require.NoError(t, rdb.Set(bg, keys.Rates("default"), "33501 1116695 100503 0 250000 0 0 0.005", 0).Err())
 
+	require.NoError(t, p.Ready(bg))
 	f := fleet{t, rdb}
 	first, err := p.Enqueue(bg, text("1", "2", "x"), producer.Key("k"), producer.InBroadcast("b"))
 	require.NoError(t, err)

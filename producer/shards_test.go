@@ -170,6 +170,9 @@ func TestJobsOfAllShardsAreFoundAndCancelled(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, page, info.Job.PageID)
 			assert.Equal(t, producer.StateWaiting, info.State)
+			named, err := p.GetKey(bg, page, "k")
+			require.NoError(t, err)
+			assert.Equal(t, id, named.ID)
 		}
 		_, err := p.Get(bg, "nothing")
 		assert.ErrorIs(t, err, producer.ErrNotFound)

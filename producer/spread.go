@@ -111,6 +111,20 @@ func (p *Producer) Get(ctx context.Context, id string) (JobInfo, error) {
 	return s.get(ctx, id)
 }
 
+// GetKey tells where the job is that a page's key stands for, as [Producer.Get] does, in one round trip more.
+func (p *Producer) GetKey(ctx context.Context, page, key string) (JobInfo, error) {
+	sp, err := p.current(ctx)
+	if err != nil {
+		return JobInfo{}, fmt.Errorf("key %q of page %s: %w", key, page, err)
+	}
+	s := sp.of(page)
+	id, err := s.idOfKey(ctx, page, key)
+	if err != nil {
+		return JobInfo{}, err
+	}
+	return s.get(ctx, id)
+}
+
 // Cancel ends a job that has not been sent. It works wherever the job waits: in a line, for its time, or to be retried. Its key
 // goes on standing for it.
 func (p *Producer) Cancel(ctx context.Context, id string) (CancelResult, error) {
@@ -125,7 +139,7 @@ func (p *Producer) Cancel(ctx context.Context, id string) (CancelResult, error) 
 func (p *Producer) CancelKey(ctx context.Context, page, key string) (CancelResult, error) {
 	sp, err := p.current(ctx)
 	if err != nil {
-		return "", fmt.Errorf("cancel key %q of page %s: %w", key, page, err)
+		return "", fmt.Errorf("cancel: key %q of page %s: %w", key, page, err)
 	}
 	return sp.of(page).cancelKey(ctx, page, key)
 }

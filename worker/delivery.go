@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -78,6 +79,18 @@ func newer(payload []byte) bool {
 
 func (d *delivery) expired() bool {
 	return !d.job.ExpiresAt.IsZero() && !time.Now().Before(d.job.ExpiresAt)
+}
+
+// expiry says that the job's time has passed, and why it was not sent when it was tried before.
+func (d *delivery) expiry() error {
+	before := d.hand.LastError
+	if strings.HasPrefix(before, string(producer.Expired)+": ") { // it was taken out of the archive
+		_, before, _ = strings.Cut(before, triedBefore)
+	}
+	if before == "" {
+		return errExpired
+	}
+	return fmt.Errorf("%w"+triedBefore+"%s", errExpired, before)
 }
 
 // outcome is the job's record so far.

@@ -21,6 +21,9 @@ const newerPause = 30 * time.Second
 
 var errExpired = errors.New("its time had passed before its turn came")
 
+// triedBefore stands between that and the reason of the last retry.
+const triedBefore = "; it was tried before: "
+
 // handler sends one job at a time; asynq runs as many as there are places.
 type handler struct {
 	pacer       *pace.Pacer
@@ -65,7 +68,7 @@ func (h *handler) run(ctx context.Context, hand *pace.Hand) {
 	case err != nil:
 		h.endUnsent(ctx, d, producer.Failed, err)
 	case d.expired():
-		h.endUnsent(ctx, d, producer.Expired, errExpired)
+		h.endUnsent(ctx, d, producer.Expired, d.expiry())
 	default:
 		h.deliver(ctx, d)
 	}
@@ -104,7 +107,7 @@ func (h *handler) deliver(ctx context.Context, d *delivery) {
 		h.settle(ctx, d, pace.Settlement{Outcome: d.ended("", err)})
 		return
 	case d.permit.Verdict == pace.Go && d.expired():
-		h.endUnsent(ctx, d, producer.Expired, errExpired)
+		h.endUnsent(ctx, d, producer.Expired, d.expiry())
 		return
 	}
 	switch d.permit.Verdict {

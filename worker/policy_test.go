@@ -94,3 +94,17 @@ func TestFaultsThatMayGoAwayAreTriedAgain(t *testing.T) {
 		assert.Equal(t, row.hold, d.hold, name)
 	}
 }
+
+// A job that a person takes out of the archive again and again has one reason, not one more each time.
+func TestWhyAJobExpired(t *testing.T) {
+	t.Parallel()
+	plain, tried := errExpired.Error(), errExpired.Error()+triedBefore+"code 2"
+	for before, want := range map[string]string{
+		"": plain, "code 2": tried, "expired: " + plain: plain, "expired: " + tried: tried, "failed: code 551": plain + triedBefore + "failed: code 551",
+	} {
+		d := delivery{hand: &pace.Hand{LastError: before}}
+		err := d.expiry()
+		assert.EqualError(t, err, want, before)
+		assert.ErrorIs(t, err, errExpired)
+	}
+}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-// giveBackTimeout is how long a worker that stops waits for Redis to take back what it did not begin.
-const giveBackTimeout = 5 * time.Second
+const (
+	// promotionTimeout is how long a worker that starts waits for a Redis that takes no writes: in a failover a replica is promoted in a
+	// moment.
+	promotionTimeout = 5 * time.Second
+	// giveBackTimeout is how long a worker that stops waits for Redis to take back what it did not begin.
+	giveBackTimeout = 5 * time.Second
+)
 
 // shard is a worker's part in one queue.
 type shard struct {
@@ -65,6 +71,9 @@ func (w *Worker) spread() producer.Shards {
 // join makes the worker one of the fleet, and sees to the fleet's limits. Once it has given a sign of life nobody changes the number of
 // shards: what it is then, it stays.
 func (w *Worker) join(ctx context.Context) error {
+	if err := w.awaitWrites(ctx); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
 	if err := producer.SetShards(ctx, w.rdb, w.spread()); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -80,6 +89,29 @@ func (w *Worker) join(ctx context.Context) error {
 		return err
 	}
 	return w.releaseTokens(ctx)
+}
+
+// awaitWrites returns when Redis takes writes, or has refused them for promotionTimeout. The scripts would not tell well what is wrong:
+// a client goes on asking a replica until the time is over, and in full memory some of them work.
+func (w *Worker) awaitWrites(ctx context.Context) error {
+	giveUp := time.NewTimer(promotionTimeout)
+	defer giveUp.Stop()
+	tick := time.NewTicker(promotionTimeout / 50)
+	defer tick.Stop()
+	for {
+		err := producer.Writable(ctx, w.rdb, w.spread())
+		var refused *producer.UnwritableError
+		if !errors.As(err, &refused) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-giveUp.C:
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 func (w *Worker) releaseTokens(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,8 @@ func (f *fleet) enqueueEach(n, recipients int) {
 	}
 }
 
+const errExpired = "its time had passed before its turn came"
+
 func TestAJobExpiresWhereverItWaits(t *testing.T) {
 	t.Parallel()
 	rows := map[string]func(f *fleet){
@@ -145,6 +148,12 @@ func TestAJobExpiresWhereverItWaits(t *testing.T) {
 					if o.JobID == r.ID {
 						found = true
 						assert.Equal(t, producer.Expired, o.Kind)
+						why := errExpired
+						if name == "in a retry" {
+							why += "; it was tried before: transient: code 2: "
+						}
+						assert.True(t, strings.HasPrefix(o.Reason, why), o.Reason)
+						assert.Equal(t, name == "in a retry", len(o.Reason) > len(errExpired))
 						assert.False(t, o.EndedAt.Before(late))
 					}
 				}

@@ -232,7 +232,8 @@ func New(rdb redis.UniversalClient, sender Sender, cfg Config) (*Worker, error) 
 
 // Run sends until ctx ends, and returns when the sends in flight have finished or ShutdownTimeout has passed. It fails if
 // Redis cannot be reached at the start, unless ctx ends before that is sure; later outages are waited out. The error is a
-// [producer.ErrShards] if the fleet has another number of shards, which cannot be changed now.
+// [producer.UnwritableError] if Redis takes no writes at the start, because it is a replica, for example, and is not promoted within
+// seconds; and a [producer.ErrShards] if the fleet has another number of shards, which cannot be changed now.
 func (w *Worker) Run(ctx context.Context) error {
 	aside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -261,13 +262,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready is nil while the worker takes jobs: it has started, it is not stopping, and Redis answers.
+// Ready is nil while the worker takes jobs: it has started, it is not stopping, and Redis takes writes, without which no job is handed
+// out and none can be settled. The error is a [producer.UnwritableError] if Redis answers, and refuses them.
 func (w *Worker) Ready(ctx context.Context) error {
 	if !w.running.Load() {
 		return errors.New("worker: it has not started, or is stopping")
 	}
-	if err := w.rdb.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("worker: Redis: %w", err)
+	if err := producer.Writable(ctx, w.rdb, w.spread()); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	return nil
 }

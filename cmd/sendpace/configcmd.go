@@ -41,7 +41,7 @@ func (a *app) showConfig(cfg *config.Config) error {
 	t := newTable("page", "rate", "bulk rate", "media rate", "app secret")
 	rightAlign(t, 2, 3, 4)
 	for _, p := range cfg.Pages {
-		r := cfg.Rates(p.ID)
+		r := cfg.RatesOf(p)
 		t.AppendRow(table.Row{
 			p.ID, perSecond(r.Rate), perSecond(r.BulkRate), perSecond(r.MediaRate), given(p.AppSecret),
 		})

@@ -263,9 +263,9 @@ func (d *demo) summary() string {
 	t := newTable("page", "lane", "sent", "configured", "held", "most in a second")
 	rightAlign(t, 3, 4, 5, 6)
 	for _, p := range d.cfg.Pages {
-		lane, rate := "bulk", d.cfg.Rates(p.ID).BulkRate
+		lane, rate := "bulk", d.cfg.RatesOf(p).BulkRate
 		if p.Rates.BulkRate == 0 {
-			lane, rate = "realtime", d.cfg.Rates(p.ID).Rate
+			lane, rate = "realtime", d.cfg.RatesOf(p).Rate
 		}
 		m := sandbox.Measure(arrived[p.ID])
 		t.AppendRow(table.Row{p.ID, lane, m.Count, perSecond(rate), heldRate(m), m.WorstSecond})

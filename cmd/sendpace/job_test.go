@@ -54,6 +54,12 @@ failed attempts  0
 	assert.Equal(t, []any{producer.StateWaiting, "1001:bulk:@sale", int64(1)}, []any{v.State, v.Line, v.Place})
 	assert.Contains(t, string(v.Job.Request), "private words")
 
+	named := on(url, "job", "show", "--page", "1001", "--key", "order-17", "--json")
+	assert.Equal(t, got, named)
+	got = on(url, "job", "show", "--page", "1002", "--key", "order-17")
+	assert.Equal(t, ran{1, "", `sendpace: key "order-17" of page 1002: no such job, or it has ended and is not kept` + "\n" +
+		"  sendpace outcomes --json | grep order-17 finds its end, if that is still kept\n"}, got)
+
 	require.Equal(t, 0, on(url, "job", "cancel", id).code)
 	got = on(url, "job", "show", id)
 	assert.Regexp(t, `(?m)^state +ended\n(.*\n)*outcome +cancelled\nended \(UTC\) +20.*\nreason +cancelled\n$`, got.out)

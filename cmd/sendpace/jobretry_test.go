@@ -36,6 +36,7 @@ func TestJobRetryOfJobsThatHaveNotEnded(t *testing.T) {
 		require.Equal(t, 0, w.stop(), w.err)
 		later := redis.Z{Member: failing, Score: float64(time.Now().Add(time.Hour).Unix())}
 		require.NoError(t, rdb.ZAddXX(ctx, queueKeys.Retry(), later).Err())
+		assert.Regexp(t, `(?m)^next retries \(UTC\)\n20.* page 1001  it failed once: transient: code 2: `, on(url, "status").out)
 		byHand := put(t, rdb, "1001")
 		require.NoError(t, asynq.NewInspectorFromRedisClient(rdb).ArchiveTask(producer.DefaultQueue, byHand))
 		box.Clear("1001")
@@ -47,6 +48,7 @@ func TestJobRetryOfJobsThatHaveNotEnded(t *testing.T) {
 			assert.Equal(t, 1, got.code)
 			assert.Regexp(t, `job `+id+` waits at the head of its line, .*\n  sendpace why job `+id, got.err, "once is enough")
 		}
+		assert.Regexp(t, `^job \S+: waiting, page 1001; .*\n\nit failed once, and is on its way again: transient: code 2: `, on(url, "why", "job", failing).out)
 		w = start(t, nil, env, "worker", "--config", path, "--log-format", "json")
 		w.err.wait(t, `(?s)(.*"message":"sent"){2}`)
 		require.Equal(t, 0, w.stop(), w.err)

@@ -14,20 +14,26 @@ import (
 )
 
 func (a *app) jobShowCommand() *cobra.Command {
+	var page, key string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show ID",
+		Use:   "show ID | --page PAGE --key KEY",
 		Short: "Tell where a job is, or how it ended",
 		Long: "show tells a job's state, its line and place there, its attempts and, if it has ended and is kept (retention),\n" +
 			"its outcome. --json prints the job as well, with recipient and text: that is your users' data.",
-		Example: "  sendpace job show 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1",
-		Args:    oneJob,
+		Example: "  sendpace job show 06h0o17d4nhq7em5t2q9e4s5m0-o5a8u2k1\n" +
+			"  sendpace job show --page 1001 --key order-17",
+		Args: func(cmd *cobra.Command, args []string) error { return oneJobOrKey(cmd, args, page, key) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withProducer(cmd, func(ctx context.Context, p *producer.Producer) error {
-				info, err := p.Get(ctx, args[0])
+				named, get := key, func() (producer.JobInfo, error) { return p.GetKey(ctx, page, key) }
+				if len(args) > 0 {
+					named, get = args[0], func() (producer.JobInfo, error) { return p.Get(ctx, args[0]) }
+				}
+				info, err := get()
 				switch {
 				case errors.Is(err, producer.ErrNotFound):
-					return failure("sendpace outcomes --json | grep "+args[0]+" finds its end, if that is still kept", "%w", err)
+					return failure("sendpace outcomes --json | grep "+oneLine(named)+" finds its end, if that is still kept", "%w", err)
 				case err != nil:
 					return err
 				case asJSON:
@@ -38,6 +44,8 @@ func (a *app) jobShowCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&page, "page", "", "the `id` of the page")
+	cmd.Flags().StringVar(&key, "key", "", "the job of the page with this `key`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the job itself")
 	a.queueFlags(cmd)
 	return cmd
@@ -47,6 +55,24 @@ func (a *app) jobShowCommand() *cobra.Command {
 func oneJob(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return misuse(cmd.CommandPath()+" ID", "%s takes one job id, but got %d arguments", name(cmd), len(args))
+	}
+	return nil
+}
+
+// oneJobOrKey makes sure that a command has one job id, or a page with a key.
+func oneJobOrKey(cmd *cobra.Command, args []string, page, key string) error {
+	hint := "name the job by its id, or with --page and --key"
+	switch {
+	case len(args) > 0 && key != "":
+		return misuse(hint, "%s needs one way of naming the job, but got 2", name(cmd))
+	case len(args) > 0 && page != "":
+		return misuse(hint, "--page does not go with a job id")
+	case key != "" && page == "":
+		return misuse(hint, "--page is missing")
+	case key == "" && page != "":
+		return misuse(hint, "--key is missing")
+	case key == "":
+		return oneJob(cmd, args)
 	}
 	return nil
 }

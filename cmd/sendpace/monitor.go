@@ -93,7 +93,9 @@ func monitorHandler(cfg *config.Config, rdb redis.UniversalClient, readWrite boo
 	source := monitorSource{cfg: cfg, rdb: rdb}
 	m := monitor.Config{
 		Fleet: source.fleet, History: source.history, Broadcasts: source.broadcasts, Queue: queue,
-		Login: monitor.Login{User: cfg.Monitor.User, Password: cfg.Monitor.Password, Token: cfg.Monitor.Token},
+		Login: monitor.Login{
+			User: cfg.Monitor.User, Password: cfg.Monitor.Password, Token: cfg.Monitor.Token, Proxies: cfg.Monitor.TrustedProxies,
+		},
 	}
 	if readWrite {
 		m.Stop, m.Release = source.stop, source.release

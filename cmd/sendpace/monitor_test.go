@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -116,6 +117,30 @@ func TestTheMonitorWithALoginAnswersToTheNameOfAProxy(t *testing.T) {
 		handler.ServeHTTP(resp, req)
 		assert.Equal(t, want, resp.Code, resp.Body)
 	}
+}
+
+// Whoever guesses through a proxy that is trusted keeps nobody else out.
+func TestTheMonitorBehindAProxy(t *testing.T) {
+	t.Parallel()
+	_, rdb := startRedis(t)
+	cfg := config.Default()
+	cfg.Monitor.Token = config.NewSecret("0123456789abcdef")
+	cfg.Monitor.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")} // of httptest
+	handler, err := monitorHandler(cfg, rdb, false)
+	require.NoError(t, err)
+	try := func(token, from string) int {
+		req := httptest.NewRequestWithContext(context.Background(), "GET", "/", nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("X-Forwarded-For", from)
+		resp := httptest.NewRecorder()
+		handler.ServeHTTP(resp, req)
+		return resp.Code
+	}
+	for range 10 {
+		try("wrong", "198.51.100.7")
+	}
+	assert.Equal(t, 429, try("0123456789abcdef", "198.51.100.7"))
+	assert.Equal(t, 200, try("0123456789abcdef", "198.51.100.8"))
 }
 
 func TestWhatIsShownIsJSON(t *testing.T) {

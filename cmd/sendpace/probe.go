@@ -3,21 +3,26 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// probeWait is above probeTimeout, so that who is not ready can say why.
-const probeWait = 2 * probeTimeout
+const (
+	// probeWait is above probeTimeout, so that who is not ready can say why.
+	probeWait = 2 * probeTimeout
+	// maxSaid bounds what is read of that, in bytes.
+	maxSaid = 1000
+)
 
 func (a *app) probeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "probe URL",
 		Short: "Ask a worker or a gateway whether it is ready",
-		Long: "probe exits with 0 if the URL answers with a status of the kind 200. It is for health checks in an image that has no\n" +
-			"shell and no other program.",
+		Long: "probe exits with 0 if the URL answers with a status of the kind 200, and says what it answers if not. It is for health\n" +
+			"checks in an image that has no shell and no other program.",
 		Example: "  sendpace probe http://127.0.0.1:9100/readyz",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && strings.HasPrefix(args[0], "http://") {
@@ -44,7 +49,8 @@ func probe(ctx context.Context, url string) error {
 	}
 	defer res.Body.Close()
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("it answers %s", res.Status)
+		why, _ := io.ReadAll(io.LimitReader(res.Body, maxSaid))
+		return fmt.Errorf("it answers %s: %s", res.Status, oneLine(strings.TrimSpace(string(why))))
 	}
 	return nil
 }

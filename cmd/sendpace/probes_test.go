@@ -128,7 +128,7 @@ func TestProbeExitsAsTheAnswerSays(t *testing.T) {
 	defer server.Close()
 	for path, want := range map[string]ran{
 		"/livez":  {},
-		"/readyz": {code: 1, err: "sendpace: it answers 503 Service Unavailable\n"},
+		"/readyz": {code: 1, err: "sendpace: it answers 503 Service Unavailable: not yet\n"},
 	} {
 		assert.Equal(t, want, sendpace("", nil, "probe", server.URL+path), path)
 	}

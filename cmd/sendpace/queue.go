@@ -39,9 +39,14 @@ func onRedis(ctx context.Context, cfg *config.Config, run func(context.Context, 
 	if err != nil {
 		return err
 	}
-	address, _ := config.ParseRedis(cfg.Redis.URL.Reveal()) // openRedis has read it
 	err = explained(ctx, rdb, cutShort(ctx, run(ctx, rdb)))
-	return errors.Join(outage(unwritable(ctx, rdb, err, address.Mode), address), closeRedis())
+	return errors.Join(advised(ctx, rdb, err, cfg.Redis), closeRedis())
+}
+
+// advised says what to do about a Redis that went away, or takes nothing, in the middle of a command, unless the command has said it.
+func advised(ctx context.Context, rdb redis.UniversalClient, err error, cfg config.Redis) error {
+	address, _ := config.ParseRedis(cfg.URL.Reveal()) // openRedis has read it
+	return outage(unwritable(ctx, rdb, err, address.Mode), address)
 }
 
 // cutShort says of a command that a Ctrl-C ended just that, and what to do about it if the command knows.
@@ -76,16 +81,21 @@ func unwritable(ctx context.Context, rdb redis.UniversalClient, err error, mode 
 	var said *hinted
 	switch {
 	case errors.As(err, &said):
-	case mode != config.RedisSingle && (redis.IsReadOnlyError(err) || isMoved(err)): // the client finds the master by itself
+	case mode != config.RedisSingle && (isReadOnly(err) || isMoved(err)): // the client finds the master by itself
 		return failure("the Redis servers are just being rearranged: type it again", "%w", err)
-	case redis.IsReadOnlyError(err):
+	case isReadOnly(err):
 		return failure("this Redis is a replica: name its master in redis.url, or its Sentinels", "%w", err)
 	case isMoved(err):
 		return failure("this Redis is a part of a cluster: begin redis.url with redis-cluster in place of redis", "%w", err)
-	case redis.IsOOMError(err), redis.IsExecAbortError(err) && full(ctx, rdb): // a transaction does not tell what stopped it
+	case redis.IsOOMError(err), redis.HasErrorPrefix(err, "OOM "), redis.IsExecAbortError(err) && full(ctx, rdb): // a transaction does not tell what stopped it
 		return failure("the memory of Redis is full: raise its maxmemory", "%w", err)
 	}
 	return err
+}
+
+// isReadOnly is true for an error of a replica, also for one that package producer passes on.
+func isReadOnly(err error) bool {
+	return redis.IsReadOnlyError(err) || redis.HasErrorPrefix(err, "READONLY ")
 }
 
 // isMoved is true for an error of one node of a cluster that is spoken to as if it were all.

@@ -192,16 +192,30 @@ func TestCtrlCInTheMiddle(t *testing.T) {
 
 func TestARedisThatTakesNothing(t *testing.T) {
 	t.Parallel()
-	for hint, tt := range map[string]struct{ args, command []string }{
-		"the memory of Redis is full: raise its maxmemory": {[]string{"--maxmemory", "100kb"}, []string{"status"}},
-		"this Redis is a replica: name its master in redis.url, or its Sentinels": {
-			[]string{"--replicaof", "127.0.0.1 1"}, []string{"page", "pause", "1001", "--for", "1m"},
+	pages := writeFile(t, "c.yaml", pagesFile)
+	for _, tt := range []struct {
+		what, hint string
+		args       []string
+		command    string
+	}{
+		{"its memory is full", "the memory of Redis is full: raise its maxmemory", []string{"--maxmemory", "100kb"}, "status"},
+		{
+			"it is a replica", "this Redis is a replica: name its master in redis.url, or its Sentinels",
+			[]string{"--replicaof", "127.0.0.1 1"}, "page pause 1001 --for 1m",
 		},
 	} {
 		addr := redistest.ServerAt(t, redistest.FreeAddr(t), tt.args...)
-		got := sendpace("", []string{"SENDPACE_REDIS_URL=redis://" + addr}, tt.command...)
-		assert.Equal(t, 1, got.code, tt.command)
-		assert.Contains(t, got.err, "\n  "+hint+"\n")
+		for _, command := range []string{tt.command, "worker"} {
+			t.Run(tt.what+": "+command, func(t *testing.T) {
+				t.Parallel()
+				got := sendpace("", []string{"SENDPACE_REDIS_URL=redis://" + addr, "SENDPACE_CONFIG=" + pages}, strings.Fields(command)...)
+				assert.Equal(t, 1, got.code)
+				assert.Contains(t, got.err, "\n  "+tt.hint+"\n")
+				if command == "worker" {
+					assert.Contains(t, got.err, "sendpace: worker: Redis takes no writes: "+tt.what+"\n")
+				}
+			})
+		}
 	}
 }
 

@@ -94,8 +94,10 @@ func TestTheREADMEsRuleIsEnough(t *testing.T) {
 	metrics := "http://" + worker.err.wait(t, `"addr":"([^"]+)","key":"worker.http_addr"`)
 	flows(flow{"enqueue --file -", job("1001", "1", "x") + job("1001", "551", "x")})
 	worker.err.wait(t, `(?s)(.*"message":"sent"){2}`)
-	scraped, _ := get(t, metrics+"/metrics")
-	require.Equal(t, http.StatusOK, scraped)
+	for _, path := range []string{"/metrics", "/readyz"} {
+		scraped, body := get(t, metrics+path)
+		require.Equal(t, http.StatusOK, scraped, body)
+	}
 	failed := bury(t, rdb, producer.Outcome{PageID: "1002", Kind: producer.Failed, Code: 100, EndedAt: time.Now()}) // a page that is paused
 	flows(
 		flow{"page rate 1001 --bulk 20 --for 1h", ""}, flow{"status", ""}, flow{"audit --deep", ""}, flow{"page list", ""}, flow{"page show 1001", ""}, flow{"why page 1002", ""},

@@ -18,8 +18,12 @@ import (
 	"github.com/sendpace/sendpace/worker/pace"
 )
 
-// lastErrors is how many of the errors that jobs ended with are shown.
-const lastErrors = 5
+const (
+	// lastErrors is how many of the errors that jobs ended with are shown.
+	lastErrors = 5
+	// nextRetries is how many jobs that wait to be tried again are shown.
+	nextRetries = 3
+)
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch, asJSON bool
@@ -27,9 +31,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what waits, how fast it goes, and what stands still and why",
 		Long: "status shows the workers, for each page and lane what waits, how long the first job has been waiting, the rate as\n" +
-			"configured and now, and how long it will take, then what stops or slows pages, and the last errors. On a terminal --watch\n" +
-			"fills it, and shows first what needs a person. The rate now is that of the last 10 to 20 seconds, and a worker counts until\n" +
-			"it was silent for 10.",
+			"configured and now, and how long it will take, then what stops or slows pages, why the next jobs are tried again, and the\n" +
+			"last errors. On a terminal --watch fills it, and shows first what needs a person. The rate now is that of the last 10 to 20\n" +
+			"seconds, and a worker counts until it was silent for 10.",
 		Example: "  sendpace status\n  sendpace status --watch\n  sendpace status --json | jq .totals",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRedis(cmd, func(ctx context.Context, _ *config.Config, rdb redis.UniversalClient) error {
@@ -57,6 +61,8 @@ type fleetView struct {
 	Totals totals `json:"totals"`
 	// LastErrors are how the last jobs of the archive ended, the newest first, without the jobs.
 	LastErrors []producer.Outcome `json:"last_errors"`
+	// NextRetries are the jobs that are tried again first.
+	NextRetries []producer.Retry `json:"next_retries"`
 }
 
 // totals are those of all pages.
@@ -82,7 +88,11 @@ func readFleet(ctx context.Context, rdb redis.UniversalClient) (*fleetView, erro
 	for i := range failed {
 		failed[i].Job, failed[i].Meta = nil, nil
 	}
-	return &fleetView{Status: s, Totals: totalsOf(s), LastErrors: failed}, nil
+	retries, err := p.Retries(ctx, nextRetries)
+	if err != nil {
+		return nil, err
+	}
+	return &fleetView{Status: s, Totals: totalsOf(s), LastErrors: failed, NextRetries: retries}, nil
 }
 
 func totalsOf(s *pace.Status) totals {
@@ -99,17 +109,28 @@ func totalsOf(s *pace.Status) totals {
 	return sum
 }
 
-// statusText lays the status out: the fleet, a table of pages and lanes, the totals, what there is to say about some pages, and the
-// last errors.
+// statusText lays the status out: the fleet, a table of pages and lanes, the totals, what there is to say about some pages, the next
+// retries and the last errors.
 func statusText(v *fleetView) string {
 	parts := []string{fleetText(v.Status), render(statusTable(statusRows(v.Status))), totalsText(v)}
 	if notes := statusNotes(v.Status); len(notes) > 0 {
 		parts = append(parts, strings.Join(notes, "\n"))
 	}
-	if len(v.LastErrors) > 0 {
-		parts = append(parts, "last errors (UTC)\n"+strings.Join(errorLines(v.LastErrors), "\n"))
+	for _, news := range statusNews(v) {
+		parts = append(parts, strings.Join(news, "\n"))
 	}
 	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// statusNews are the retries that come next, and the last errors, each list below its title.
+func statusNews(v *fleetView) (lists [][]string) {
+	if len(v.NextRetries) > 0 {
+		lists = append(lists, append([]string{"next retries (UTC)"}, retryLines(v.NextRetries)...))
+	}
+	if len(v.LastErrors) > 0 {
+		lists = append(lists, append([]string{"last errors (UTC)"}, errorLines(v.LastErrors)...))
+	}
+	return lists
 }
 
 // fleetText says who works: how many, which versions, and who leads.
@@ -252,6 +273,15 @@ func errorLines(outcomes []producer.Outcome) []string {
 	lines := make([]string, len(outcomes))
 	for i, o := range outcomes {
 		lines[i] = fmt.Sprintf("%s  page %s  %s: %s", stamp(o.EndedAt), o.PageID, o.Kind, oneLine(o.Reason))
+	}
+	return lines
+}
+
+// retryLines show why jobs are tried again, without the job.
+func retryLines(retries []producer.Retry) []string {
+	lines := make([]string, len(retries))
+	for i, r := range retries {
+		lines[i] = fmt.Sprintf("%s  page %s  %s: %s", stamp(r.At), r.PageID, failedText(r.Attempts), oneLine(r.Reason))
 	}
 	return lines
 }

@@ -51,6 +51,8 @@ func TestStatusText(t *testing.T) {
 	}
 	got := statusText(&fleetView{Status: s, Totals: totalsOf(s), LastErrors: []producer.Outcome{
 		{PageID: "1001", Kind: producer.Failed, EndedAt: since, Reason: "not\nreachable"},
+	}, NextRetries: []producer.Retry{
+		{PageID: "1001", At: since, Attempts: 2, Reason: "code\n2"}, {PageID: "1002", At: since.Add(time.Minute), Reason: "too much to one person"},
 	}})
 	assert.Equal(t, `3 workers, 1 of v1.2.0 and 2 of v1.3.0, led by web-1 (pid 7)
 
@@ -76,6 +78,10 @@ page 1002: on hold since 2026-11-23 09:05 UTC: the token has expired
 page 1003: paused for another 1m30s: code 613
 page 1007: 90 % of the platform's allowance is used
 page 1007: 0 of 1000 sends of the day's budget left
+
+next retries (UTC)
+2026-11-23 09:05:00  page 1001  it failed 2 times: code 2
+2026-11-23 09:06:00  page 1002  it was tried, which counts as no attempt: too much to one person
 
 last errors (UTC)
 2026-11-23 09:05:00  page 1001  failed: not reachable
@@ -138,6 +144,7 @@ func TestStatusAsJSONIsOneObjectALine(t *testing.T) {
 	require.Len(t, s.Lines, 1)
 	assert.Equal(t, int64(2), s.Totals.Waiting)
 	assert.Contains(t, got.out, `"last_errors":[]`)
+	assert.Contains(t, got.out, `"next_retries":[]`)
 	assert.Equal(t, int64(2), s.Lines[0].Waiting)
 	assert.Equal(t, "1001:bulk", s.Lines[0].Name)
 }

@@ -198,8 +198,8 @@ func (l *liveView) body(room int) []string {
 			below = append(below, text.FgYellow.Sprint(line))
 		}
 	}
-	if len(v.LastErrors) > 0 {
-		below = append(append(below, "", "last errors (UTC)"), errorLines(v.LastErrors)...)
+	for _, news := range statusNews(v) {
+		below = append(append(below, ""), news...)
 	}
 	const header, more = 2, 1
 	rows := statusRows(v.Status)

@@ -95,13 +95,18 @@ func (c obstacle) text(now time.Time) string {
 
 // answer is what why says of a page or a job.
 type answer struct {
-	About     string     `json:"about"`
-	State     string     `json:"state"`
+	About string `json:"about"`
+	State string `json:"state"`
+	// Before is what happened when a job was tried that is on its way again; empty if it was not.
+	Before    string     `json:"before,omitempty"`
 	Obstacles []obstacle `json:"obstacles"`
 }
 
 func (w answer) text(now time.Time) string {
 	parts := []string{w.About + ": " + w.State}
+	if w.Before != "" {
+		parts = append(parts, w.Before)
+	}
 	for _, c := range w.Obstacles {
 		parts = append(parts, c.text(now))
 	}

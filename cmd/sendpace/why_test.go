@@ -345,7 +345,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		},
 		"retry without an attempt": {
 			producer.JobInfo{State: producer.StateRetrying, LastError: "a later version is needed", At: nine.Add(time.Minute)}, pace.Stand{},
-			"job x: retrying\n\nit waits to be tried again, which counts as no attempt: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
+			"job x: retrying\n\nit was tried, which counts as no attempt, and waits to be tried again: a later version is needed\n  until   2026-11-24 09:01:00 UTC",
+		},
+		"on its way again": {
+			producer.JobInfo{State: producer.StateInHand, Attempts: 1, LastError: "code 2"}, pace.Stand{Worker: "w"},
+			"job x: in hand\n\nit failed once, and is on its way again: code 2\n\na worker has it",
 		},
 		"failed": {
 			producer.JobInfo{State: producer.StateEnded, Outcome: failed}, pace.Stand{},
@@ -372,6 +376,11 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 			"job x: waiting; place 1 in line 1001:realtime, expected by 2026-11-24 09:00:09 UTC, in 9s\n\n" +
 				"another message to the same person goes first: job y, waiting\n  until   2026-11-24 09:00:09 UTC, in 9s\n",
 		},
+		"behind one that is retried": {
+			producer.JobInfo{State: producer.StateWaiting, Place: 1, Line: producer.Line{PageID: "1001", Lane: "realtime"}, ETA: nine}, pace.Stand{Behind: "retried"},
+			"job x: waiting; place 1 in line 1001:realtime, expected by 2026-11-24 09:00:09 UTC, in 9s\n\n" +
+				"another message to the same person goes first: job retried, retrying: code 2\n  until   2026-11-24 09:00:09 UTC, in 9s\n",
+		},
 		"spacing": {
 			producer.JobInfo{State: producer.StateWaiting, Place: 3, Line: producer.Line{PageID: "1001", Lane: "bulk", Side: "later"}, ETA: nine.Add(time.Minute)},
 			pace.Stand{Due: nine.Add(time.Second)},
@@ -380,10 +389,10 @@ func TestWhyJobOfOneThatEndedOrWaitsForItsNextTry(t *testing.T) {
 		},
 	} {
 		tt.info.ID = "x"
-		behind := producer.JobInfo{}
-		if tt.stand.Behind != "" {
-			behind = producer.JobInfo{State: producer.StateWaiting, ETA: nine.Add(9 * time.Second)}
-		}
+		behind := map[string]producer.JobInfo{
+			"y":       {State: producer.StateWaiting, ETA: nine.Add(9 * time.Second)},
+			"retried": {State: producer.StateRetrying, At: nine.Add(9 * time.Second), LastError: "code 2"},
+		}[tt.stand.Behind]
 		got := whyJob(s, tt.info, tt.stand, behind, nil).text(nine)
 		assert.True(t, len(got) >= len(tt.want) && got[:len(tt.want)] == tt.want, "%s\ngot:  %s\nwant: %s", name, got, tt.want)
 	}

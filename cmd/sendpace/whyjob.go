@@ -86,6 +86,9 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 	if i.CancelAsked {
 		w.State += ", to be cancelled"
 	}
+	if i.LastError != "" && (i.State == producer.StateWaiting || i.State == producer.StateInHand) {
+		w.Before = failedText(i.Attempts) + ", and is on its way again: " + oneLine(i.LastError)
+	}
 	switch i.State {
 	case producer.StateEnded:
 		w.State, w.Obstacles = endedState(i), endedObstacles(i)
@@ -96,7 +99,7 @@ func whyJob(s *pace.Status, i producer.JobInfo, stand pace.Stand, behind produce
 		})
 	case producer.StateRetrying:
 		w.Obstacles = append(w.Obstacles, obstacle{
-			What:  triedText(i) + ": " + oneLine(i.LastError),
+			What:  failedText(i.Attempts) + ", and waits to be tried again: " + oneLine(i.LastError),
 			Until: i.At, Stops: true, Change: "wait; sendpace job retry " + i.ID + " sends it now, and job cancel gives it up",
 		})
 	case producer.StateInHand:
@@ -149,12 +152,12 @@ func expected(s *pace.Status, v pageView, i producer.JobInfo, page, own []obstac
 	return due
 }
 
-// triedText tells how often a job failed that waits for its next try. What is not the message's fault counts as no try.
-func triedText(i producer.JobInfo) string {
-	if i.Attempts == 0 {
-		return "it waits to be tried again, which counts as no attempt"
+// failedText tells how often a job failed that was tried. What is not the message's fault counts as no attempt.
+func failedText(attempts int) string {
+	if attempts == 0 {
+		return "it was tried, which counts as no attempt"
 	}
-	return "it failed " + times(i.Attempts) + ", and waits to be tried again"
+	return "it failed " + times(attempts)
 }
 
 func times(n int) string {
@@ -223,6 +226,9 @@ func orderObstacles(stand pace.Stand, behind producer.JobInfo) []obstacle {
 		}
 		if behind.State != "" {
 			c.What += ", " + string(behind.State)
+			if behind.State == producer.StateRetrying {
+				c.What += ": " + oneLine(behind.LastError)
+			}
 			c.Until = behind.At
 			if c.Until.IsZero() {
 				c.Until = behind.ETA

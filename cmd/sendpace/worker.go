@@ -85,7 +85,7 @@ func (a *app) runWorker(cmd *cobra.Command, cfg *config.Config, warnings []confi
 	}
 	if err = checkRights(ctx, rdb); err == nil {
 		logAdvice(log, adviseOnRedis(ctx, rdb))
-		err = a.watchedWorker(cmd, cfg, rdb, client, log, hup)
+		err = advised(ctx, rdb, a.watchedWorker(cmd, cfg, rdb, client, log, hup), cfg.Redis)
 	}
 	return errors.Join(err, closeRedis())
 }
@@ -164,7 +164,7 @@ func workerConfig(cfg *config.Config, log zerolog.Logger) worker.Config {
 	}
 	for _, p := range cfg.Pages {
 		wc.Pages[p.ID] = pageOf(p)
-		wc.PageRates[p.ID] = paceRates(cfg.Rates(p.ID))
+		wc.PageRates[p.ID] = paceRates(cfg.RatesOf(p))
 	}
 	return wc
 }

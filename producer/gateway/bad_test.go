@@ -110,6 +110,18 @@ func TestASendThatIsTooLargeIsNotRead(t *testing.T) {
 	assert.Equal(t, fmt.Sprintf("(#100) a send has at most 262144 bytes, and this one has %d", len(body)), a.Error.Message)
 }
 
+func TestSpacesMakeNoSendTooLarge(t *testing.T) {
+	t.Parallel()
+	s := newGateway(t)
+	body := "{" + strings.Repeat(" \n", producer.MaxJobBytes) + hello[1:]
+	a := s.do(t, "POST", "/me/messages", body, bearer)
+	require.Equal(t, 200, a.status, a.body)
+	assert.Equal(t, hello, string(s.job(t, a.MessageID).Request))
+	body = strings.Replace(body, words, strings.Repeat("x", producer.MaxJobBytes), 1)
+	a = s.do(t, "POST", "/me/messages", body, bearer)
+	assert.Equal(t, fmt.Sprintf("(#100) a send has at most 262144 bytes, and this one has %d", len(hello)-len(words)+producer.MaxJobBytes), a.Error.Message)
+}
+
 func TestWrongMethodsSayWhichAreRight(t *testing.T) {
 	t.Parallel()
 	s := newGateway(t)

@@ -24,12 +24,16 @@ func (h *Handler) alive(*call) reply {
 	return answerWith(http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// ready asks Redis for a job that cannot be.
+// ready tries whether a job could be stored.
 func (h *Handler) ready(c *call) reply {
 	ctx, cancel := context.WithTimeout(c.r.Context(), readyTimeout)
 	defer cancel()
-	if _, err := h.queue.Get(ctx, "none"); !errors.Is(err, producer.ErrNotFound) {
-		return queueAway.reply()
+	var refused *producer.UnwritableError
+	switch err := h.queue.Ready(ctx); {
+	case err == nil:
+		return h.alive(c)
+	case errors.As(err, &refused):
+		return queueRefuses(refused.Reason).reply()
 	}
-	return h.alive(c)
+	return queueAway.reply()
 }

@@ -79,6 +79,30 @@ func TestWithoutRedis(t *testing.T) {
 	}
 }
 
+// A Redis that answers and takes nothing is as good as none, and the gateway itself lives on.
+func TestWhileRedisTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, redistest.Server(t), producer.Config{}, gateway.Config{})
+	for _, tt := range []struct {
+		on, off []any
+		why     string
+	}{
+		{[]any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}, "its memory is full"},
+		{[]any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}, "it is a replica"},
+	} {
+		require.Equal(t, 200, s.do(t, "GET", "/readyz", "").status)
+		require.NoError(t, s.redis.Do(t.Context(), tt.on...).Err())
+		a := s.do(t, "GET", "/readyz", "")
+		assert.Equal(t, []any{503, 2, true, "5", "(#2) Redis takes no writes: " + tt.why},
+			[]any{a.status, a.Error.Code, a.Error.Transient, a.header.Get("Retry-After"), a.Error.Message})
+		assert.Equal(t, 200, s.do(t, "GET", "/livez", "").status)
+		require.NoError(t, s.redis.Do(t.Context(), tt.off...).Err())
+	}
+	require.NoError(t, s.redis.Do(t.Context(), "ACL", "SETUSER", "default", "-set").Err())
+	a := s.do(t, "GET", "/readyz", "")
+	assert.Equal(t, []any{503, "(#2) Redis takes no writes"}, []any{a.status, a.Error.Message}, "Redis's own words are not for everyone")
+}
+
 // Where Redis does not answer in time nobody knows whether it stored the job: the caller gets an error, and with a key may ask
 // again as often as it likes.
 func TestACallThatTimedOutCanBeRepeatedWithAKey(t *testing.T) {

@@ -110,6 +110,16 @@ func tooFast(limit int) *failure {
 	}
 }
 
+// queueRefuses is for a Redis that answers, and takes nothing. What it says itself is not for everyone: reason may be empty.
+func queueRefuses(reason string) *failure {
+	f := *queueAway
+	f.message = "Redis takes no writes"
+	if reason != "" {
+		f.message += ": " + reason
+	}
+	return &f
+}
+
 // lineFull tells the caller to wait, in the words in which the platform says it of a page that is over its limit.
 // https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 func lineFull(full *producer.LineFullError) *failure {

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/sendpace/sendpace/producer"
@@ -36,6 +38,12 @@ func (h *Handler) newJob(node string, p params, header http.Header) (producer.Jo
 	page, f := h.authorize(node, p.token)
 	if f != nil {
 		return producer.Job{}, f
+	}
+	if len(p.body) > producer.MaxJobBytes { // spaces are not stored
+		var compact bytes.Buffer
+		if json.Compact(&compact, p.body) == nil { // it is an object
+			p.body = compact.Bytes()
+		}
 	}
 	if len(p.body) > producer.MaxJobBytes { // to read it and say all that is wrong could take a thousand times its size
 		return producer.Job{}, invalid("a send has at most %d bytes, and this one has %d", producer.MaxJobBytes, len(p.body))

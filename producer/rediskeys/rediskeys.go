@@ -147,5 +147,8 @@ func (k Keys) Shards() string { return k.Own("shards") }
 // Closed exists in a queue that takes no jobs any more, because the pages are spread over others.
 func (k Keys) Closed() string { return k.Own("closed") }
 
+// Writable is written to find out whether that can be done.
+func (k Keys) Writable() string { return k.Own("writable") }
+
 // History is the hash of the rates of the last hour, by the place of their span in it.
 func (k Keys) History() string { return k.Own("history") }

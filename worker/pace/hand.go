@@ -29,6 +29,9 @@ type Hand struct {
 	Deadline time.Time
 	// FailedAt is when it was tried last and failed, in whole seconds; zero if it was not.
 	FailedAt time.Time
+	// LastError is why it was not sent when it was tried last, or how it ended if a person took it out of the archive; empty if it was
+	// not tried.
+	LastError string
 	// Payload is the job, as it was enqueued.
 	Payload []byte
 
@@ -58,7 +61,7 @@ func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
 	if err != nil {
 		return h, err
 	}
-	h.msg, h.Type, h.Payload = m, m.Text(taskmsg.Type), m.Payload()
+	h.msg, h.Type, h.Payload, h.LastError = m, m.Text(taskmsg.Type), m.Payload(), m.Text(taskmsg.Error)
 	h.Retried, h.MaxRetry = int(m.Number(taskmsg.Retried)), int(m.Number(taskmsg.MaxRetry))
 	if at := m.Number(taskmsg.Deadline); at != 0 {
 		h.Deadline = time.Unix(at, 0)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -168,16 +169,64 @@ func TestTheDoorRemembersABoundedNumberOfAddresses(t *testing.T) {
 		seen := map[string]bool{}
 		for i := range 2 * maxAddresses {
 			r := request(fmt.Sprintf("[2001:db8:%x:%x::%x]:80", i/256, i%256, i))
-			seen[addressOf(r).String()] = true
-			d.limiter(addressOf(r)).Allow()
+			seen[d.addressOf(r).String()] = true
+			d.limiter(d.addressOf(r)).Allow()
 		}
 		assert.Len(t, seen, 2*maxAddresses)
 		assert.Len(t, d.callers, maxAddresses)
 		assert.Less(t, d.others.Tokens(), 1.0, "all further ones share one bound")
 		time.Sleep(time.Minute)
-		d.limiter(addressOf(request("10.0.0.1:80"))).Allow()
+		d.limiter(d.addressOf(request("10.0.0.1:80"))).Allow()
 		assert.Len(t, d.callers, 1, "those that were quiet are forgotten")
-		assert.Equal(t, addressOf(request("[2001:db8::1]:80")), addressOf(request("[2001:db8::2]:80")), "one network")
-		assert.Equal(t, addressOf(request("10.0.0.1:80")), addressOf(request("[::ffff:10.0.0.1]:90")))
+		assert.Equal(t, d.addressOf(request("[2001:db8::1]:80")), d.addressOf(request("[2001:db8::2]:80")), "one network")
+		assert.Equal(t, d.addressOf(request("10.0.0.1:80")), d.addressOf(request("[::ffff:10.0.0.1]:90")))
 	})
+}
+
+func TestWhereAVisitorComesFrom(t *testing.T) {
+	t.Parallel()
+	d := newDoor(Login{Token: login().Token, Proxies: []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("fd00::/8"),
+	}})
+	for _, tt := range []struct {
+		name, peer string
+		forwarded  []string
+		want       string
+	}{
+		{"no proxy", "192.0.2.1:80", nil, "192.0.2.1"},
+		{"no proxy, and words of its own", "192.0.2.1:80", []string{"198.51.100.7"}, "192.0.2.1"},
+		{"a proxy", "10.0.0.1:80", []string{"192.0.2.1"}, "192.0.2.1"},
+		{"a proxy, and words of the visitor's", "10.0.0.1:80", []string{"198.51.100.7, 192.0.2.1"}, "192.0.2.1"},
+		{"a proxy that adds a line", "10.0.0.1:80", []string{"198.51.100.7", "192.0.2.1"}, "192.0.2.1"},
+		{"two proxies", "127.0.0.1:80", []string{"192.0.2.1,10.9.9.9"}, "192.0.2.1"},
+		{"two proxies, and words of the visitor's", "127.0.0.1:80", []string{"10.1.1.1,192.0.2.1,10.9.9.9"}, "192.0.2.1"},
+		{"a proxy that names nobody", "10.0.0.1:80", nil, "10.0.0.1"},
+		{"a proxy that names no address", "10.0.0.1:80", []string{"192.0.2.1, unknown"}, "10.0.0.1"},
+		{"a proxy of IPv6", "[fd00::1]:80", []string{"192.0.2.1"}, "192.0.2.1"},
+		{"a proxy of IPv4 as one of IPv6", "[::ffff:10.0.0.1]:80", []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
+		{"a visitor of IPv6", "10.0.0.1:80", []string{"2001:db8::17"}, "2001:db8::"},
+		{"with a port", "10.0.0.1:80", []string{"192.0.2.1:4711"}, "192.0.2.1"},
+		{"with a port of IPv6", "10.0.0.1:80", []string{"[2001:db8::17]:4711"}, "2001:db8::"},
+	} {
+		r := request(tt.peer)
+		r.Header["X-Forwarded-For"] = tt.forwarded
+		assert.Equal(t, tt.want, d.addressOf(r).String(), tt.name)
+	}
+}
+
+// Behind a proxy one who guesses does not keep the others out, and gets no further by making up where the call comes from.
+func TestWrongLoginsBehindAProxy(t *testing.T) {
+	t.Parallel()
+	cfg := (&backend{}).config()
+	cfg.Login = login()
+	cfg.Login.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")} // of httptest
+	h := New(cfg)
+	try := func(token, from string) int {
+		return get(h, "GET", "/", "", "Authorization", "Bearer "+token, "X-Forwarded-For", from).Code
+	}
+	for i := range wrongAtOnce {
+		assert.Equal(t, 401, try("wrong", fmt.Sprintf("10.0.0.%d, 198.51.100.7", i)))
+	}
+	assert.Equal(t, 429, try("0123456789abcdef", "198.51.100.7"))
+	assert.Equal(t, 200, try("0123456789abcdef", "198.51.100.8"))
 }

@@ -3,9 +3,9 @@ package monitor
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +20,9 @@ import (
 type Login struct {
 	User            string
 	Password, Token config.Secret
+	// Proxies are those that a visitor may come through. Where a call comes from one of them, X-Forwarded-For says who is wrong too
+	// often; from all others it is not believed.
+	Proxies []netip.Prefix
 }
 
 const (
@@ -34,6 +37,7 @@ const (
 type door struct {
 	open    bool
 	known   [][sha256.Size]byte // digests of what a header Authorization may say
+	proxies []netip.Prefix
 	mu      sync.Mutex
 	callers map[netip.Addr]*rate.Limiter
 	others  *rate.Limiter
@@ -41,7 +45,10 @@ type door struct {
 }
 
 func newDoor(l Login) *door {
-	d := &door{open: l.Password.IsZero() && l.Token.IsZero(), callers: map[netip.Addr]*rate.Limiter{}, others: newWrongLimiter()}
+	d := &door{
+		open: l.Password.IsZero() && l.Token.IsZero(), proxies: l.Proxies,
+		callers: map[netip.Addr]*rate.Limiter{}, others: newWrongLimiter(),
+	}
 	if !l.Password.IsZero() {
 		d.known = append(d.known, sha256.Sum256([]byte("basic "+l.User+":"+l.Password.Reveal())))
 	}
@@ -64,9 +71,10 @@ func (d *door) admits(w http.ResponseWriter, r *http.Request) bool {
 		refuse(w, http.StatusUnauthorized, "log in")
 		return false
 	}
+	addr := d.addressOf(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	limiter := d.limiter(addressOf(r))
+	limiter := d.limiter(addr)
 	switch {
 	case limiter.Tokens() < 1:
 		w.Header().Set("Retry-After", "60")
@@ -119,16 +127,40 @@ func (d *door) limiter(addr netip.Addr) *rate.Limiter {
 	return d.callers[addr]
 }
 
-// addressOf is where a call comes from; of IPv6 the network, which one visitor has whole.
-func addressOf(r *http.Request) netip.Addr {
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
+// addressOf is where a call comes from: its sender, or where that is a trusted proxy, whom the proxy names, and so on along a row of
+// them. What stands in front of that are the visitor's own words.
+func (d *door) addressOf(r *http.Request) netip.Addr {
+	addr := readAddress(r.RemoteAddr)
+	named := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, name := range slices.Backward(named) {
+		next := readAddress(strings.TrimSpace(name))
+		if !d.trusts(addr) || !next.IsValid() {
+			break
+		}
+		addr = next
 	}
-	if addr = addr.Unmap(); addr.Is6() {
+	return networkOf(addr)
+}
+
+func (d *door) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(d.proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// readAddress reads an address, with or without a port; an invalid one if it is none.
+func readAddress(text string) netip.Addr {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		port, _ := netip.ParseAddrPort(text)
+		addr = port.Addr()
+	}
+	return addr.Unmap().WithZone("")
+}
+
+// networkOf is an address, or of IPv6 the network, which one visitor has whole.
+func networkOf(addr netip.Addr) netip.Addr {
+	if addr.Is6() {
 		const network = 64 // bits
-		prefix, _ := addr.WithZone("").Prefix(network)
+		prefix, _ := addr.Prefix(network)
 		return prefix.Addr()
 	}
 	return addr
