@@ -21,8 +21,11 @@ type Retry struct {
 	Reason string `json:"reason"`
 }
 
-// Retries are those that are tried again first, up to count.
+// Retries are those that are tried again first, up to count, which is from 1 to 1,000.
 func (p *Producer) Retries(ctx context.Context, count int) ([]Retry, error) {
+	if count < 1 || count > maxRecords {
+		return nil, fmt.Errorf("retries: count %d: must be from 1 to %d", count, maxRecords)
+	}
 	sp, err := p.current(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("retries: %w", err)

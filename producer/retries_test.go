@@ -22,6 +22,10 @@ func TestRetriesOfAllShardsComeInTheirOrder(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotNil(t, none, "an empty list in JSON")
 		assert.Empty(t, none)
+		for _, count := range []int{-1, 0, 1001} {
+			_, err = p.Retries(bg, count)
+			assert.EqualError(t, err, fmt.Sprintf("retries: count %d: must be from 1 to 1000", count))
+		}
 
 		begin := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 		ids := spreadJobs(t, p)
