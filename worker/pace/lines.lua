@@ -347,7 +347,7 @@ local function seldom()
   made = {
     hand_on = hand_on, route_pending = route_pending, step_aside = step_aside, read_once = read_once, stays_home = stays_home,
     stands = stands, opening = opening, contend = contend, park = park, join = join, use_turn = use_turn, rooms = rooms,
-    charge_rest = charge_rest, home_of = home_of, sync_lines = sync_lines,
+    charge_rest = charge_rest, home_of = home_of, sync_lines = sync_lines, turn_all_back = turn_all_back,
   }
   return made
 end

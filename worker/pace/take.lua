@@ -194,7 +194,7 @@ local function hand_out_due()
 end
 
 -- idle says how long to wait, to the lookout; the others stand by until its key is gone, a millisecond after its time, and not longer
--- than a lookout's time, should the clock have gone back. A worker that passed lines does not look out for them.
+-- than a lookout's time, should the clock have gone back a little. A worker that passed lines does not look out for them.
 local function idle(lookout, till, wait)
   local life = ARGV[10] * 1000
   local last = (tonumber(till) or now) - now
@@ -239,6 +239,11 @@ for full in string.gmatch(ARGV[11], '%S+') do
   passed[full] = true
 end
 local age = now - (tonumber(looked) or 0)
+if age < -SET_BACK then
+  seldom().turn_all_back(ARGV[4], KEYS[6], -age, now)
+  redis.call('SET', KEYS[10], stamp, 'PX', 60000)
+  already, dues, lookout, till = {}, nil, nil, nil
+end
 if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then
