@@ -188,7 +188,7 @@ local function seldom()
   -- Where a job was handed out before, they wait.
   local function give_way(page, lane, line, recipient, id, score)
     local first, at = first_parked(page, recipient)
-    if lane == 'bulk' and first and tonumber(at) < PARKED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
+    if lane == 'bulk' and first and tonumber(at) < STEPPED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
       park(ARGV[3] .. line, ARGV[4], line, page, recipient, id, score)
       free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient)
     end
@@ -453,8 +453,8 @@ local function pick(q, v, turn)
       return nil
     end
     local score = tonumber(job.score)
-    if score >= PARKED or b and b.state == 'testing' and score > TEST then
-      not_before(line, now + (score >= PARKED and PARKED_LINE or IDLE_LINE))
+    if score >= STEPPED or b and b.state == 'testing' and score > TEST then
+      not_before(line, now + (score >= STEPPED and PARKED_LINE or IDLE_LINE))
       return nil
     end
     job.msg = redis.call('HGET', ARGV[2] .. job.id, 'msg')
