@@ -55,6 +55,20 @@ func TestAFleetGoesOnWhereTheClockWentBack(t *testing.T) {
 	}
 }
 
+func TestAFleetThatWasDownGoesOnWhereTheClockWentBack(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{}, Rates{Page: 1, Bulk: 1, Media: 1, Thread: 5 * time.Second})
+	first, second := d.enqueue("1", "7", "x"), d.enqueue("1", "7", "x")
+	require.Equal(t, []string{first}, ids(d.drain()))
+	d.done(first, d.routeOf("1", "7"))
+	require.Empty(t, d.drain())
+	d.after(10 * time.Minute)
+	d.setBack(time.Hour)
+	require.Empty(t, d.drain(), "nobody knows how long it was down")
+	d.after(5 * time.Second)
+	assert.Equal(t, []string{second}, ids(d.drain()))
+}
+
 func TestABroadcastKeepsItsPaceWhereTheClockWentBack(t *testing.T) {
 	t.Parallel()
 	d := newClockedDesk(t, Config{}, fast)

@@ -43,6 +43,9 @@
 
 local ready = now + ARGV[12]
 
+-- How long it is remembered when a worker looked last, in ms: a fleet may have been down when the clock went back.
+local LOOKED = 86400 * 1000
+
 -- A line that waits for others of its lane is due later than they by some us, less than this.
 local WAITED = 1000
 
@@ -212,7 +215,7 @@ end
 -- look_beside looks for what came beside the lines: pending tasks, and lines that asynq's clients made. It returns a task that has
 -- no line.
 local function look_beside()
-  redis.call('SET', KEYS[10], stamp, 'PX', 60000)
+  redis.call('SET', KEYS[10], stamp, 'PX', LOOKED)
   local id, msg = redis.call('RPOP', KEYS[1]), nil
   if id then
     id, msg = seldom().route_pending(id)
@@ -241,7 +244,7 @@ end
 local age = now - (tonumber(looked) or 0)
 if age < -SET_BACK then
   seldom().turn_all_back(ARGV[4], KEYS[6], -age, now)
-  redis.call('SET', KEYS[10], stamp, 'PX', 60000)
+  redis.call('SET', KEYS[10], stamp, 'PX', LOOKED)
   already, dues, lookout, till = {}, nil, nil, nil
 end
 if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
