@@ -53,6 +53,7 @@ func TestAfterAPauseOneProbeGoesFirstAndThePaceClimbs(t *testing.T) {
 	assert.Equal(t, []string{"probe", "probe"}, []string{s.Lines[0].Limit, s.Pages[0].Stage})
 	d.settle(jobs[0].id, "0", Report{Accepted: true})
 	assert.Equal(t, 25, d.status().Pages[0].Percent)
+	assert.Regexp(t, `^climb \d+ 25 \d+ \d+$`, d.rdb.Get(context.Background(), d.keys.Adapt("1")).Val(), "older workers climb too")
 	gaps := d.gaps(90 * time.Second)
 	require.Greater(t, len(gaps), 40)
 	for i := range gaps[1:] {

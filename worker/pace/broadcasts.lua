@@ -97,13 +97,16 @@ local function save_shares(prefix, page, shares)
 end
 
 -- join lets a line share from now on, if it is that of a broadcast, or the lane's where there is one. It returns what the page's
--- lines share, nil for nothing.
+-- lines share, nil for nothing. Lines that are gone are forgotten then: a page may have a broadcast of a few jobs each day.
 local function join(prefix, page, line, broadcast, shares)
   if not broadcast and not (shares and line == page .. ':bulk') then
     return shares
   end
   shares = shares or {now = 0, pass = {}}
   if not shares.pass[line] then
+    for other in pairs(shares.pass) do
+      if not redis.call('ZSCORE', prefix .. 'due', other) then shares.pass[other] = nil end
+    end
     shares.pass[line] = shares.now
     save_shares(prefix, page, shares)
   end

@@ -3,6 +3,7 @@ package pace
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,6 +194,17 @@ func (d *clockedDesk) shares(n int) map[string]int {
 		d.after(100 * time.Millisecond)
 	}
 	return count
+}
+
+func TestLinesThatHaveEndedAreForgottenWhenOthersBegin(t *testing.T) {
+	t.Parallel()
+	d := newClockedDesk(t, Config{}, Rates{Page: 10, Bulk: 10, Media: 10})
+	for i := range 50 {
+		d.enqueueIn("day-"+strconv.Itoa(i), strconv.Itoa(i))
+		d.shares(1)
+	}
+	shared := d.rdb.Get(context.Background(), d.keys.Shares("1")).Val()
+	assert.LessOrEqual(t, strings.Count(shared, "@"), 2, "a broadcast of one job each day: %s", shared)
 }
 
 func TestLinesShareByWeight(t *testing.T) {

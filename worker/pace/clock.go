@@ -8,6 +8,9 @@ import (
 // clockDrift is how far two clocks may part, as a share of the time that passes. Quartz stays below a quarter of it.
 const clockDrift = 200e-6
 
+// clockSet is by how much the server's clock goes back at least where a slot that was given before tells nothing any more.
+const clockSet = time.Second
+
 // clock tells the local time at which the Redis server's clock reaches a given value. A reply carries the server's time at some
 // moment between the question and its arrival; so each one bounds how far the clocks are apart. The tightest bounds count, and
 // slow replies change nothing. Bounds that a reply contradicts are of a clock that was set, or of another server.

@@ -222,6 +222,12 @@ func (d *clockedDesk) after(pass time.Duration) {
 	d.mini.FastForward(pass)
 }
 
+// setBack turns the clock back, and leaves all keys as they are.
+func (d *clockedDesk) setBack(by time.Duration) {
+	d.now = d.now.Add(-by)
+	d.mini.SetTime(d.now)
+}
+
 // handed is a job that was handed out, and its slot, as time since the desk's clock.
 type handed struct {
 	id   string

@@ -48,7 +48,7 @@ local function binding(line)
     return 'thread', score * 1000000
   elseif b and (opens(b, now) ~= now or b.last + b.every > slot) then
     return 'broadcast', opens(b, math.max(slot, b.last + b.every)) or 0
-  elseif score >= PARKED then
+  elseif score >= STEPPED then
     return 'order', 0
   end
   return why or slowest(names), slot

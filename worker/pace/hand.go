@@ -36,13 +36,14 @@ type Hand struct {
 	Payload []byte
 
 	token    string
-	page     string // of the line that it was taken from; empty: from no line
-	line     string // whose limits it is subject to
-	moved    string // where it goes back to, if it was taken from no line, or not from one of its own
-	slot     int64  // us, 0: none
-	number   int64  // of the slot, for late.lua
-	admitted bool   // admit gave it the claim of its recipient
-	leaves   int64  // us, when it is to be sent
+	page     string    // of the line that it was taken from; empty: from no line
+	line     string    // whose limits it is subject to
+	moved    string    // where it goes back to, if it was taken from no line, or not from one of its own
+	slot     int64     // us, 0: none
+	slotAt   time.Time // the slot, by the clock of this machine when the slot was given
+	number   int64     // of the slot, for late.lua
+	admitted bool      // admit gave it the claim of its recipient
+	leaves   int64     // us, when it is to be sent
 	msg      taskmsg.Message
 	// constant is true where nothing adapted the pace when the job got its permit: an answer that reports no high usage cannot
 	// change it.
@@ -53,7 +54,10 @@ type Hand struct {
 
 // newHand reads a job that take handed out. With an error the hand has no message, and can only be settled.
 func (p *Pacer) newHand(got taken, job takenJob) (*Hand, error) {
-	h := &Hand{ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line, slot: job.slot, number: job.number}
+	h := &Hand{
+		ID: job.id, token: p.id + ":" + strconv.FormatInt(got.now, 10), line: job.line,
+		slot: job.slot, slotAt: p.clock.at(job.slot), number: job.number,
+	}
 	if h.line != "" {
 		h.page, _, _ = strings.Cut(h.line, ":")
 	}

@@ -8,6 +8,8 @@
 -- stepped aside for it.
 -- PARKED is no power of ten: miniredis's Lua cannot read "1e+10".
 local PARKED = 2 ^ 34
+-- From here on a score is of a job that stepped aside: older versions add 10^10.
+local STEPPED = 2 ^ 33
 local RELEASED = -1
 local TEST = 1
 -- How long a line with nothing to hand out is left alone, in us. What changes that looks it up sooner.

@@ -330,3 +330,23 @@ func TestAMissingTokenMakesNoPauseShorter(t *testing.T) {
 		assert.Zero(t, with.rdb.Exists(ctx, with.keys.Adapt("1")).Val(), "a missing token says nothing of the platform")
 	})
 }
+
+func TestAJobThatAnOlderVersionParkedKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, addr string) {
+		ctx := context.Background()
+		d := newDesk(t, addr, Config{}, fast, nil)
+		route := d.routeOf("1", "7")
+		jobs := []string{d.enqueue("1", "7", "x"), d.enqueue("1", "7", "x"), d.enqueue("1", "7", "x")}
+		d.takeJob(jobs[0])
+		at := 1e10 + float64(time.Now().Unix())
+		for _, key := range []string{d.keys.Line("1:bulk"), d.keys.Parked("1", route.Recipient)} {
+			d.rdb.ZAdd(ctx, key, redis.Z{Member: jobs[1], Score: at})
+		}
+		assert.Empty(t, d.next(), "the third one steps aside too")
+		d.done(jobs[0], route)
+		d.takeJob(jobs[1])
+		d.done(jobs[1], route)
+		d.takeJob(jobs[2])
+	})
+}

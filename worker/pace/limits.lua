@@ -45,7 +45,9 @@ local function save_adapt(prefix, scope, a)
   end
   -- What is not steady must outlive the pause, and a hold may last until somebody is back from holiday.
   local ttl = a.stage == 'steady' and NEWS / 1000 or 90 * DAY / 1000
-  redis.call('SET', key, string.format('%s %.0f %d %d %.0f %s', a.stage, a.at, a.from, a.usage, a.seen, a.probe),
+  -- Older versions know of no probe's id, and take what has one for steady: nothing but a probe that is out has.
+  local probe = a.probe ~= '' and ' ' .. a.probe or ''
+  redis.call('SET', key, string.format('%s %.0f %d %d %.0f%s', a.stage, a.at, a.from, a.usage, a.seen, probe),
     'PX', string.format('%.0f', ttl))
 end
 

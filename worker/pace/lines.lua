@@ -188,7 +188,7 @@ local function seldom()
   -- Where a job was handed out before, they wait.
   local function give_way(page, lane, line, recipient, id, score)
     local first, at = first_parked(page, recipient)
-    if lane == 'bulk' and first and tonumber(at) < PARKED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
+    if lane == 'bulk' and first and tonumber(at) < STEPPED and redis.call('HEXISTS', ARGV[2] .. id, 'line') == 0 then
       park(ARGV[3] .. line, ARGV[4], line, page, recipient, id, score)
       free(KEYS[7], KEYS[6], ARGV[4], ARGV[2], ARGV[3], page, recipient)
     end
@@ -347,7 +347,7 @@ local function seldom()
   made = {
     hand_on = hand_on, route_pending = route_pending, step_aside = step_aside, read_once = read_once, stays_home = stays_home,
     stands = stands, opening = opening, contend = contend, park = park, join = join, use_turn = use_turn, rooms = rooms,
-    charge_rest = charge_rest, home_of = home_of, sync_lines = sync_lines,
+    charge_rest = charge_rest, home_of = home_of, sync_lines = sync_lines, turn_all_back = turn_all_back,
   }
   return made
 end
@@ -453,8 +453,8 @@ local function pick(q, v, turn)
       return nil
     end
     local score = tonumber(job.score)
-    if score >= PARKED or b and b.state == 'testing' and score > TEST then
-      not_before(line, now + (score >= PARKED and PARKED_LINE or IDLE_LINE))
+    if score >= STEPPED or b and b.state == 'testing' and score > TEST then
+      not_before(line, now + (score >= STEPPED and PARKED_LINE or IDLE_LINE))
       return nil
     end
     job.msg = redis.call('HGET', ARGV[2] .. job.id, 'msg')

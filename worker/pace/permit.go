@@ -83,6 +83,9 @@ func fits(line, want producer.Line) bool {
 func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 	defer p.begun(h)
 	for {
+		if p.wasSetBack(h) {
+			h.slot = 0
+		}
 		if h.slot == 0 || !claimedBy(h.ID, a.Route.Recipient) {
 			got, err := p.admit(ctx, h, a.Route)
 			if err != nil || got.Verdict != Go {
@@ -98,6 +101,9 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		if err != nil || got.Verdict != Go {
 			return got, err
 		}
+		if p.wasSetBack(h) {
+			continue
+		}
 		if p.cfg.Grid == 0 { // a grid absorbs what timers are late, and many wait for the same moment of it
 			alarm.Sleep(min(ahead, time.Until(p.clock.at(ready))))
 		}
@@ -109,6 +115,11 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 		}
 		h.slot = 0 // held up for so long that others have the time now
 	}
+}
+
+// wasSetBack is true if Redis's clock went back since a hand has its slot, which lies far ahead then.
+func (p *Pacer) wasSetBack(h *Hand) bool {
+	return h.slot != 0 && p.clock.at(h.slot).Sub(h.slotAt) > clockSet
 }
 
 // permitAhead is how long before its slot a job asks for the last time whether it may be sent. It covers a timer that is late, and the
@@ -171,7 +182,9 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	switch got.verb {
 	case "slot":
 		h.admitted = true
-		return Permit{Verdict: Go}, h.take(got)
+		err := h.take(got)
+		h.slotAt = p.clock.at(h.slot)
+		return Permit{Verdict: Go}, err
 	case "gone":
 		return Permit{Verdict: Gone}, nil
 	}

@@ -83,7 +83,7 @@ for _, id in ipairs(ids) do
   else
     local held = ARGV[8] ~= '1'
     if worker == ARGV[3] then
-      held = open[h[2] .. ' ' .. id] or now - since <= tonumber(ARGV[7])
+      held = open[h[2] .. ' ' .. id] or math.abs(now - since) <= tonumber(ARGV[7]) -- the clock may have gone back
     elseif worker then
       held = held or alive(worker)
     else

@@ -20,6 +20,8 @@ var (
 	broadcastsLua string
 	//go:embed limits.lua
 	limitsLua string
+	//go:embed setback.lua
+	setbackLua string
 	//go:embed lines.lua
 	handOutLua string
 	//go:embed take.lua
@@ -57,7 +59,7 @@ var (
 )
 
 // libLua is what the scripts share.
-var libLua = linesLua + broadcastsLua + limitsLua + rediskeys.EndsLua
+var libLua = linesLua + broadcastsLua + limitsLua + setbackLua + rediskeys.EndsLua
 
 var (
 	takeScript      = redis.NewScript(withParts(handOutLua + takeLua))

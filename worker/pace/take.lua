@@ -43,6 +43,9 @@
 
 local ready = now + ARGV[12]
 
+-- How long it is remembered when a worker looked last, in ms: a fleet may have been down when the clock went back.
+local LOOKED = 86400 * 1000
+
 -- A line that waits for others of its lane is due later than they by some us, less than this.
 local WAITED = 1000
 
@@ -194,7 +197,7 @@ local function hand_out_due()
 end
 
 -- idle says how long to wait, to the lookout; the others stand by until its key is gone, a millisecond after its time, and not longer
--- than a lookout's time, should the clock have gone back. A worker that passed lines does not look out for them.
+-- than a lookout's time, should the clock have gone back a little. A worker that passed lines does not look out for them.
 local function idle(lookout, till, wait)
   local life = ARGV[10] * 1000
   local last = (tonumber(till) or now) - now
@@ -212,7 +215,7 @@ end
 -- look_beside looks for what came beside the lines: pending tasks, and lines that asynq's clients made. It returns a task that has
 -- no line.
 local function look_beside()
-  redis.call('SET', KEYS[10], stamp, 'PX', 60000)
+  redis.call('SET', KEYS[10], stamp, 'PX', LOOKED)
   local id, msg = redis.call('RPOP', KEYS[1]), nil
   if id then
     id, msg = seldom().route_pending(id)
@@ -239,6 +242,11 @@ for full in string.gmatch(ARGV[11], '%S+') do
   passed[full] = true
 end
 local age = now - (tonumber(looked) or 0)
+if age < -SET_BACK then
+  seldom().turn_all_back(ARGV[4], KEYS[6], -age, now)
+  redis.call('SET', KEYS[10], stamp, 'PX', LOOKED)
+  already, dues, lookout, till = {}, nil, nil, nil
+end
 if ARGV[7] ~= '-1' and (age >= tonumber(ARGV[7]) or age < 0) then
   local id, msg = look_beside()
   if id then

@@ -29,6 +29,6 @@ if broadcast then
 end
 spend(ARGV[1], page, v.budget, slot, -1)
 spend(ARGV[1], 'app', v.app_budget, slot, -1)
-redis.call('ZADD', KEYS[1], 'XX', ARGV[4], ARGV[2])
+redis.call('ZADD', KEYS[1], 'XX', string.format('%.0f', math.min(slot, now + CHANGING)), ARGV[2]) -- the clock may have gone back
 wake_lookout(ARGV[1])
 return 1
