@@ -143,3 +143,26 @@ func TestASlotFromBeforeTheClockWentBackIsNotWaitedFor(t *testing.T) {
 		assert.InDelta(t, time.Now().UnixMicro(), due.Val(), float64(time.Minute.Microseconds()))
 	})
 }
+
+// Redis stands still meanwhile.
+func TestOnlySoManyConversationsAreMovedWhereTheClockWentBack(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{}, fast, nil)
+	looked := time.Now().Add(time.Hour)
+	const most = 20_000
+	var all []redis.Z
+	for i := range most + 500 {
+		at := looked.Add(time.Minute + time.Duration(i)*time.Microsecond)
+		all = append(all, redis.Z{Score: float64(at.UnixMicro()), Member: "1:" + strconv.Itoa(i)})
+	}
+	require.NoError(t, d.rdb.ZAdd(ctx, d.keys.Threads(), all...).Err())
+	d.rdb.Set(ctx, d.keys.Looked(), looked.UnixMicro(), 0)
+	d.ask()
+	require.EqualValues(t, most, d.rdb.ZCard(ctx, d.keys.Threads()).Val())
+	for _, i := range []int64{0, 499, 500, most - 1} {
+		z := d.rdb.ZRangeWithScores(ctx, d.keys.Threads(), i, i).Val()[0]
+		assert.Equal(t, "1:"+strconv.FormatInt(i, 10), z.Member)
+		assert.InDelta(t, time.Now().Add(time.Minute).UnixMicro(), z.Score, float64(30*time.Second.Microseconds()))
+	}
+}
