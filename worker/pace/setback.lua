@@ -8,22 +8,28 @@ local SET_BACK = 1000000
 -- next message of such a one may come too early.
 local THREADS_BACK = 20000
 
--- turn_back moves what is known of a page, or of the app, back by some us: the end of its pause, its slots, and how its pace adapts.
+-- turn_back moves what is known of a page, or of the app, back by some us where it lies ahead: its slots, and how its pace adapts. What
+-- was noted before the clock went ahead stays as it is. A pause lasts no longer than its whole length again, and is never shorter
+-- than it was to be: nobody knows by which clock it began.
 local function turn_back(prefix, scope, by, now)
+  local function back(time, may_be_ahead)
+    return time > now + may_be_ahead and math.max(0, time - by) or time
+  end
+
   local pause, slots = prefix .. 'pause:' .. scope, prefix .. 'slots:' .. scope
   local paused, taken, a = unpack(redis.call('MGET', pause, slots, prefix .. 'adapt:' .. scope))
-  local left = paused and redis.call('PTTL', pause) or 0
-  if left > 0 then
-    redis.call('PEXPIRE', pause, string.format('%.0f', math.max(1, left - by / 1000)))
+  local length = string.match(paused or '', ',"length_ms":(%d+)}$')
+  if length and redis.call('PTTL', pause) > tonumber(length) then
+    redis.call('PEXPIRE', pause, length)
   end
   local last = {string.match(taken or '', '^(%d+) (%d+) (%d+) (%d+) ')}
   if last[1] and tonumber(last[1]) > now then
-    for i, at in ipairs(last) do last[i] = string.format('%.0f', math.max(0, at - by)) end
+    for i, at in ipairs(last) do last[i] = string.format('%.0f', back(tonumber(at), 0)) end
     redis.call('SET', slots, table.concat(last, ' ') .. ' 0 0 0', 'KEEPTTL')
   end
   if a then
     a = read_adapt(a)
-    a.at, a.seen = math.max(0, a.at - by), math.max(0, a.seen - by)
+    a.at, a.seen = back(a.at, a.stage == 'probe' and PROBE or 0), back(a.seen, 0)
     save_adapt(prefix, scope, a)
   end
 end

@@ -99,6 +99,19 @@ func TestAClimbGoesOnWhereTheClockWentBack(t *testing.T) {
 	assert.Equal(t, "steady", d.status().Pages[0].Stage)
 }
 
+func TestAClimbFromBeforeTheClockWentAheadIsNotOver(t *testing.T) {
+	t.Parallel()
+	d := climber(t)
+	jobs := d.drain()
+	require.Len(t, jobs, 1)
+	d.settle(jobs[0].id, "0", Report{Accepted: true})
+	d.rdb.Set(context.Background(), d.keys.Looked(), d.now.Add(time.Hour).UnixMicro(), 0)
+	d.after(time.Second)
+	d.drain()
+	page := d.status().Pages[0]
+	assert.Equal(t, []any{"climb", 26}, []any{page.Stage, page.Percent})
+}
+
 // On a real server the time that a key has left grows as the clock goes back.
 func TestAPauseIsNotLongerWhereTheClockWentBack(t *testing.T) {
 	t.Parallel()
@@ -111,13 +124,19 @@ func TestAPauseIsNotLongerWhereTheClockWentBack(t *testing.T) {
 		d.rdb.PExpire(ctx, d.keys.Pause(scope), time.Hour+time.Minute)
 	}
 	require.NoError(t, d.Hold(ctx, "2", Reason{}))
-	d.rdb.HSet(ctx, d.keys.Outcomes(), "2:accepted", 1)
+	_, err := d.Pause(ctx, "3", 2*time.Hour, Reason{Text: "before the clock went ahead"})
+	require.NoError(t, err)
+	d.rdb.HSet(ctx, d.keys.Outcomes(), "2:accepted", 1, "3:accepted", 1)
 	d.rdb.Set(ctx, d.keys.Looked(), time.Now().Add(time.Hour).UnixMicro(), time.Minute)
 	d.ask()
 	for _, scope := range []string{"1", App} {
 		assert.InDelta(t, time.Minute, d.rdb.PTTL(ctx, d.keys.Pause(scope)).Val(), float64(30*time.Second), scope)
 	}
 	assert.EqualValues(t, -1, d.rdb.PTTL(ctx, d.keys.Pause("2")).Val(), "a hold stays")
+	assert.Greater(t, d.rdb.PTTL(ctx, d.keys.Pause("3")).Val(), 110*time.Minute, "the platform asked for that long")
+	left, err := ReadPause(ctx, d.rdb, d.keys.Queue, "3")
+	require.NoError(t, err)
+	assert.Equal(t, "before the clock went ahead", left.Text)
 }
 
 func TestASlotFromBeforeTheClockWentBackIsNotWaitedFor(t *testing.T) {
