@@ -55,14 +55,20 @@ end
 -- turn_all_back does so for all pages, broadcasts and recipients, and makes all lines due. What workers do for the whole fleet for a
 -- time another one may do now.
 local function turn_all_back(prefix, due, by, now)
-  turn_back(prefix, 'app', by, now)
-  for _, field in ipairs(redis.call('HKEYS', prefix .. 'outcomes')) do
-    local page = string.match(field, '^(%d+):accepted$')
-    if page then turn_back(prefix, page, by, now) end
+  local turned = {}
+  local function turn(scope)
+    if not turned[scope] then
+      turned[scope] = true
+      turn_back(prefix, scope, by, now)
+    end
   end
+
+  turn('app')
+  for _, field in ipairs(redis.call('HKEYS', prefix .. 'outcomes')) do turn(string.match(field, '^(.*):') or field) end
   local lines, stamp = {}, string.format('%.0f', now)
   for i, line in ipairs(redis.call('ZRANGE', due, stamp, '+inf', 'BYSCORE')) do
-    local _, _, _, broadcast = parse_line(line)
+    local page, _, _, broadcast = parse_line(line)
+    turn(page)
     local b = broadcast and read_broadcast(prefix .. 'broadcast:' .. broadcast)
     if b and b.last > now then redis.call('HSET', b.key, 'last', string.format('%.0f', b.last - by)) end
     lines[2 * i - 1], lines[2 * i] = stamp, line
