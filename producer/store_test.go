@@ -270,7 +270,8 @@ func TestAJobIsNotStoredForACallerWhoIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := newProducer(t, rdb).Enqueue(ctx, text("1", "2", "x"))
-	assert.Equal(t, context.Canceled, err, "Redis was asked")
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "Redis was not asked")
 	assert.Empty(t, rdb.Keys(context.Background(), "*").Val())
 }
 
