@@ -186,3 +186,15 @@ func TestOnlySoManyConversationsAreMovedWhereTheClockWentBack(t *testing.T) {
 		assert.InDelta(t, time.Now().Add(time.Minute).UnixMicro(), z.Score, float64(30*time.Second.Microseconds()))
 	}
 }
+
+func TestASlotIsNotWaitedForWhereTheClockWentBackAsItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	d := newClockedDesk(t, Config{}, fast)
+	h := d.takeJob(d.enqueue("1", "7", "x"))
+	d.setBack(time.Hour)
+	got, err := d.Await(ctx, h, Ask{Route: d.routeOf("1", "not in its id")})
+	require.NoError(t, err)
+	assert.Equal(t, []any{Back, Head}, []any{got.Verdict, got.Where})
+}
