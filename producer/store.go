@@ -65,7 +65,7 @@ func (e *LineFullError) Is(target error) bool { return target == ErrLineFull } /
 func within[T any](ctx context.Context, heeds bool, call func() (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil { // or what nobody waits for might be stored
-		return none, fmt.Errorf("Redis was not asked: %w", err)
+		return none, fmt.Errorf("nothing was asked of Redis: %w", err)
 	}
 	if _, ends := ctx.Deadline(); ctx.Done() == nil || heeds && ends {
 		return call()

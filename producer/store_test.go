@@ -271,7 +271,7 @@ func TestAJobIsNotStoredForACallerWhoIsGone(t *testing.T) {
 	cancel()
 	_, err := newProducer(t, rdb).Enqueue(ctx, text("1", "2", "x"))
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorContains(t, err, "Redis was not asked")
+	require.ErrorContains(t, err, "nothing was asked of Redis")
 	assert.Empty(t, rdb.Keys(context.Background(), "*").Val())
 }
 

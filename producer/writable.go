@@ -44,13 +44,14 @@ var refusals = map[string]string{
 }
 
 // refusal is the error of a Redis that says this to a write.
-func refusal(said string) error {
+func refusal(said redis.Error) error {
+	text := said.Error()
 	for code, reason := range refusals {
-		if at := strings.Index(said, code+" "); at >= 0 { // before Redis 7 the place in the script stands before it
-			return &UnwritableError{Reason: reason, Err: redisError(said[at:])}
+		if at := strings.Index(text, code+" "); at >= 0 { // before Redis 7 the place in the script stands before it
+			return &UnwritableError{Reason: reason, Err: redisError(text[at:])}
 		}
 	}
-	return &UnwritableError{Err: redisError(said)}
+	return &UnwritableError{Err: said}
 }
 
 // redisError is an error in Redis's own words.
@@ -88,7 +89,7 @@ func (s Shards) tryWrites(ctx context.Context, rdb redis.UniversalClient) error 
 	}
 	var said redis.Error
 	if _, err := pipe.Exec(ctx); errors.As(err, &said) {
-		return refusal(said.Error())
+		return refusal(said)
 	} else if err != nil {
 		return fmt.Errorf("no answer of Redis: %w", err)
 	}
@@ -98,7 +99,7 @@ func (s Shards) tryWrites(ctx context.Context, rdb redis.UniversalClient) error 
 		case err != nil:
 			return fmt.Errorf("writable.lua: %w", err)
 		case text != "":
-			return refusal(text)
+			return refusal(redisError(text))
 		}
 	}
 	return nil

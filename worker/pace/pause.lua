@@ -5,7 +5,7 @@
 -- ARGV[1] length, ms; 0: none was given, so it grows from strike to strike; -1: a hold, without end
 -- ARGV[2] first length, ms, of one that grows
 -- ARGV[3] greatest length, ms, of one that grows
--- ARGV[4] why, as JSON
+-- ARGV[4] why, as a JSON object
 -- ARGV[5] sendpace:{q}:
 -- ARGV[6] page, or 'app'
 -- ARGV[7] 1: after the pause a probe goes first, and then the pace climbs
@@ -41,5 +41,6 @@ end
 if left >= ms then
   return left
 end
-redis.call('SET', KEYS[1], ARGV[4], 'PX', string.format('%.0f', ms))
+local length = string.format('%.0f', ms)
+redis.call('SET', KEYS[1], string.sub(ARGV[4], 1, -2) .. ',"length_ms":' .. length .. '}', 'PX', length) -- setback.lua reads it
 return ms

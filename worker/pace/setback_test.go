@@ -32,6 +32,7 @@ func TestAFleetGoesOnWhereTheClockWentBack(t *testing.T) {
 		d.after(100 * time.Millisecond)
 		require.Empty(t, d.drain(), "the page's next slot is later")
 		d.rdb.Set(ctx, d.keys.Reaper(), "gone", time.Hour)
+		d.rdb.HDel(ctx, d.keys.Outcomes(), "1:accepted", "1:sent", "2:accepted") // a plain client of asynq counts no job
 
 		d.setBack(back)
 		require.Equal(t, "lookout", other.ask().verb, "the one that was it may be gone")
@@ -99,6 +100,19 @@ func TestAClimbGoesOnWhereTheClockWentBack(t *testing.T) {
 	assert.Equal(t, "steady", d.status().Pages[0].Stage)
 }
 
+func TestAClimbFromBeforeTheClockWentAheadIsNotOver(t *testing.T) {
+	t.Parallel()
+	d := climber(t)
+	jobs := d.drain()
+	require.Len(t, jobs, 1)
+	d.settle(jobs[0].id, "0", Report{Accepted: true})
+	d.rdb.Set(context.Background(), d.keys.Looked(), d.now.Add(time.Hour).UnixMicro(), 0)
+	d.after(time.Second)
+	d.drain()
+	page := d.status().Pages[0]
+	assert.Equal(t, []any{"climb", 26}, []any{page.Stage, page.Percent})
+}
+
 // On a real server the time that a key has left grows as the clock goes back.
 func TestAPauseIsNotLongerWhereTheClockWentBack(t *testing.T) {
 	t.Parallel()
@@ -111,13 +125,19 @@ func TestAPauseIsNotLongerWhereTheClockWentBack(t *testing.T) {
 		d.rdb.PExpire(ctx, d.keys.Pause(scope), time.Hour+time.Minute)
 	}
 	require.NoError(t, d.Hold(ctx, "2", Reason{}))
-	d.rdb.HSet(ctx, d.keys.Outcomes(), "2:accepted", 1)
+	_, err := d.Pause(ctx, "3", 2*time.Hour, Reason{Text: "before the clock went ahead"})
+	require.NoError(t, err)
+	d.rdb.HSet(ctx, d.keys.Outcomes(), "2:accepted", 1, "3:accepted", 1)
 	d.rdb.Set(ctx, d.keys.Looked(), time.Now().Add(time.Hour).UnixMicro(), time.Minute)
 	d.ask()
 	for _, scope := range []string{"1", App} {
 		assert.InDelta(t, time.Minute, d.rdb.PTTL(ctx, d.keys.Pause(scope)).Val(), float64(30*time.Second), scope)
 	}
 	assert.EqualValues(t, -1, d.rdb.PTTL(ctx, d.keys.Pause("2")).Val(), "a hold stays")
+	assert.Greater(t, d.rdb.PTTL(ctx, d.keys.Pause("3")).Val(), 110*time.Minute, "the platform asked for that long")
+	left, err := ReadPause(ctx, d.rdb, d.keys.Queue, "3")
+	require.NoError(t, err)
+	assert.Equal(t, "before the clock went ahead", left.Text)
 }
 
 func TestASlotFromBeforeTheClockWentBackIsNotWaitedFor(t *testing.T) {
@@ -142,4 +162,39 @@ func TestASlotFromBeforeTheClockWentBackIsNotWaitedFor(t *testing.T) {
 		require.NoError(t, d.Unused(ctx, h))
 		assert.InDelta(t, time.Now().UnixMicro(), due.Val(), float64(time.Minute.Microseconds()))
 	})
+}
+
+// Redis stands still meanwhile.
+func TestOnlySoManyConversationsAreMovedWhereTheClockWentBack(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDesk(t, redistest.Server(t), Config{}, fast, nil)
+	looked := time.Now().Add(time.Hour)
+	const most = 20_000
+	var all []redis.Z
+	for i := range most + 500 {
+		at := looked.Add(time.Minute + time.Duration(i)*time.Microsecond)
+		all = append(all, redis.Z{Score: float64(at.UnixMicro()), Member: "1:" + strconv.Itoa(i)})
+	}
+	require.NoError(t, d.rdb.ZAdd(ctx, d.keys.Threads(), all...).Err())
+	d.rdb.Set(ctx, d.keys.Looked(), looked.UnixMicro(), 0)
+	d.ask()
+	require.EqualValues(t, most, d.rdb.ZCard(ctx, d.keys.Threads()).Val())
+	for _, i := range []int64{0, 499, 500, most - 1} {
+		z := d.rdb.ZRangeWithScores(ctx, d.keys.Threads(), i, i).Val()[0]
+		assert.Equal(t, "1:"+strconv.FormatInt(i, 10), z.Member)
+		assert.InDelta(t, time.Now().Add(time.Minute).UnixMicro(), z.Score, float64(30*time.Second.Microseconds()))
+	}
+}
+
+func TestASlotIsNotWaitedForWhereTheClockWentBackAsItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	d := newClockedDesk(t, Config{}, fast)
+	h := d.takeJob(d.enqueue("1", "7", "x"))
+	d.setBack(time.Hour)
+	got, err := d.Await(ctx, h, Ask{Route: d.routeOf("1", "not in its id")})
+	require.NoError(t, err)
+	assert.Equal(t, []any{Back, Head}, []any{got.Verdict, got.Where})
 }
