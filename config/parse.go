@@ -305,6 +305,9 @@ func networks(raw any) ([]netip.Prefix, string) {
 		if err != nil || network.Addr().Is4In6() {
 			return nil, must
 		}
+		if network.Bits() == 0 {
+			return nil, "must not have " + network.String() + ", which is everybody: each visitor could say who it is"
+		}
 		found = append(found, network.Masked())
 	}
 	return found, ""

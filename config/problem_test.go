@@ -96,6 +96,7 @@ var sayings = map[string]string{
 	"monitor: {trusted_proxies: 7}":                          "monitor.trusted_proxies: must be a list of addresses and networks",
 	"monitor: {trusted_proxies: [proxy.example]}":            "monitor.trusted_proxies: must be a list of addresses and networks",
 	"monitor: {trusted_proxies: ['10.0.0.1/33']}":            "monitor.trusted_proxies: must be a list of addresses and networks",
+	"monitor: {trusted_proxies: [10.0.0.7, 0.0.0.0/0]}":      "monitor.trusted_proxies: must not have 0.0.0.0/0, which is everybody",
 	"monitor: {trusted_proxies: ['::ffff:10.0.0.1']}":        "monitor.trusted_proxies: must be a list of addresses and networks",
 	"gateway: {addr: ':x'}":                                  "gateway.addr: must be host:port, such as 127.0.0.1:8080",
 	"gateway: {api_keys: 7}":                                 "gateway.api_keys: must be a list of keys of 16 characters or more",
