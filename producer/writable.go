@@ -33,6 +33,7 @@ func (e *UnwritableError) Error() string {
 	return "Redis takes no writes: " + e.Reason
 }
 
+// Unwrap is what Redis said.
 func (e *UnwritableError) Unwrap() error { return e.Err }
 
 // refusals is what it means that Redis refuses a write, by the first word that it says.

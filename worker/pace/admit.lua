@@ -43,11 +43,13 @@ local function claimed()
   return claim(KEYS[2], KEYS[3], ARGV[2], ARGV[1], ARGV[8], page, ARGV[5], ARGV[3])
 end
 
-if ARGV[7] ~= '0' then
+local has = tonumber(ARGV[7])
+if has > 0 then
   if not claimed() then
     return {stamp, 'park', '0'}
-  elseif thread_free(ARGV[2], page, v, ARGV[5]) <= tonumber(ARGV[7]) then
-    space_thread(ARGV[2], page, v, ARGV[5], tonumber(ARGV[7]))
+  -- A slot further ahead than a lead is of before the clock went back.
+  elseif has <= now + ARGV[6] and thread_free(ARGV[2], page, v, ARGV[5]) <= has then
+    space_thread(ARGV[2], page, v, ARGV[5], has)
     return {stamp, 'slot', ARGV[7], '0'}
   end
 end

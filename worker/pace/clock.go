@@ -8,7 +8,8 @@ import (
 // clockDrift is how far two clocks may part, as a share of the time that passes. Quartz stays below a quarter of it.
 const clockDrift = 200e-6
 
-// clockSet is by how much the server's clock goes back at least where a slot that was given before tells nothing any more.
+// clockSet is by how much the server's clock goes back at least where a slot that was given before tells nothing any more;
+// take mends what Redis keeps from there on, too (SET_BACK in setback.lua).
 const clockSet = time.Second
 
 // clock tells the local time at which the Redis server's clock reaches a given value. A reply carries the server's time at some

@@ -92,9 +92,6 @@ func (p *Pacer) Await(ctx context.Context, h *Hand, a Ask) (Permit, error) {
 				return got, err
 			}
 		}
-		if p.wasSetBack(h) {
-			continue
-		}
 		h.leaves = onGrid(h.slot+p.cfg.Ahead.Microseconds(), p.cfg.Grid)
 		ready, ahead := h.leaves-p.cfg.Ahead.Microseconds(), p.permitAhead()
 		if !p.wait(ctx, ready-ahead.Microseconds()) {
@@ -185,11 +182,8 @@ func (p *Pacer) admit(ctx context.Context, h *Hand, r producer.Route) (Permit, e
 	switch got.verb {
 	case "slot":
 		h.admitted = true
-		had := h.slot
 		err := h.take(got)
-		if h.slot != had {
-			h.slotAt = p.clock.at(h.slot)
-		}
+		h.slotAt = p.clock.at(h.slot)
 		return Permit{Verdict: Go}, err
 	case "gone":
 		return Permit{Verdict: Gone}, nil

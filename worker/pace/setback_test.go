@@ -191,10 +191,29 @@ func TestASlotIsNotWaitedForWhereTheClockWentBackAsItWasAskedFor(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d := newClockedDesk(t, Config{}, fast)
+	d := newClockedDesk(t, Config{}, Rates{Page: 1e5, Bulk: 1e5, Media: 1e5, Thread: 5 * time.Second})
 	h := d.takeJob(d.enqueue("1", "7", "x"))
 	d.setBack(time.Hour)
 	got, err := d.Await(ctx, h, Ask{Route: d.routeOf("1", "not in its id")})
 	require.NoError(t, err)
 	assert.Equal(t, []any{Back, Head}, []any{got.Verdict, got.Where})
+}
+
+// Another worker has seen already that the clock went back, and moves nothing a second time.
+func TestAConversationIsNotSpacedFromASlotOfBeforeTheClockWentBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	rates := Rates{Page: 1e5, Bulk: 1e5, Media: 1e5, Thread: 5 * time.Second}
+	d := newClockedDesk(t, Config{}, rates)
+	route := d.routeOf("1", "not in its id")
+	h := d.takeJob(d.enqueue("1", "7", "x"))
+	d.setBack(time.Hour)
+	require.Empty(t, newDesk(t, d.mini.Addr(), Config{}, rates, nil).next())
+	d.after(time.Second)
+	got, err := d.Await(ctx, h, Ask{Route: route})
+	require.NoError(t, err)
+	assert.Equal(t, Go, got.Verdict)
+	score := d.rdb.ZScore(ctx, d.keys.Threads(), "1:"+route.Recipient).Val()
+	assert.InDelta(t, d.now.Add(5*time.Second).UnixMicro(), score, float64(time.Second.Microseconds()))
 }
